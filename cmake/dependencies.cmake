@@ -1,0 +1,13 @@
+# What mneme stands on; tools/bootstrap-debian.sh installs it. The library's own list is also
+# what mneme.pc and the CMake package name to those who link statically.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+set(MNEME_PKGCONFIG_MODULES lmdb libzstd liblz4 zlib libxxhash libmd)
+pkg_check_modules(MNEME_DEPENDENCIES REQUIRED IMPORTED_TARGET ${MNEME_PKGCONFIG_MODULES})
+find_path(MNEME_RAPIDJSON_DIR rapidjson/reader.h REQUIRED) # headers only
+
+# The command line reads its configuration with inih; SQLite is what `mneme bench` compares with.
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)

@@ -1,0 +1,38 @@
+# The program `mneme`: the command line (cli/), which sees the public headers only, and the benches
+# (bench/), which measure inside. All but main() lies in an archive that tests and fuzz targets
+# link too.
+
+# Where real data for benches and tests is looked for when MNEME_DATA_DIR is not set.
+cmake_path(SET MNEME_DEFAULT_DATA_DIR NORMALIZE ${PROJECT_SOURCE_DIR}/../shared/data)
+
+file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
+file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
+set(cli_main ${PROJECT_SOURCE_DIR}/cli/main.c)
+list(REMOVE_ITEM cli_sources ${cli_main})
+
+# Tolerance while cli/ and bench/ are being written; goes when they are there.
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/absent.c "int main(void) { return 1; }\n")
+if(NOT EXISTS ${cli_main})
+    set(cli_main ${CMAKE_CURRENT_BINARY_DIR}/absent.c)
+endif()
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.c "typedef int nothing;\n")
+list(APPEND bench_sources ${CMAKE_CURRENT_BINARY_DIR}/empty.c)
+# End of the tolerance.
+
+add_library(mneme_bench OBJECT ${bench_sources})
+target_include_directories(mneme_bench PRIVATE .)
+target_compile_definitions(mneme_bench PRIVATE
+    MNEME_DEFAULT_DATA_DIR="${MNEME_DEFAULT_DATA_DIR}")
+target_link_libraries(mneme_bench PRIVATE mneme_internal PkgConfig::SQLITE)
+
+add_library(mneme_tools STATIC ${cli_sources} $<TARGET_OBJECTS:mneme_bench>)
+target_include_directories(mneme_tools PUBLIC .)
+target_link_libraries(mneme_tools
+    PUBLIC mneme_internal PkgConfig::INIH PkgConfig::SQLITE)
+
+add_executable(mneme_program ${cli_main})
+set_target_properties(mneme_program PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME mneme)
+target_link_libraries(mneme_program PRIVATE mneme_tools)
+
+# What people install, without the tests.
+add_custom_target(product DEPENDS mneme_program mneme mneme_static)

@@ -1,0 +1,410 @@
+/*
+ * mneme.h - the public interface of mneme, a local-first episodic memory store for agents.
+ *
+ * What it is. Open a store, record what agents do, read it back. This is the only header an
+ * application includes.
+ *
+ * Model. A store holds records (types.h). Writes are batches, each all or nothing. Reads hand
+ * out immutable snapshots that stay valid until they are released.
+ *
+ * Threads. A `mneme` handle may be used by any number of threads at once. Several processes may
+ * open one file at once. Within one process opening the same file twice gives two handles that
+ * share one environment. A handle must not be used in a child after fork(): calls there return
+ * MNEME_FORKED; open a new handle in the child instead.
+ *
+ * Errors. 0 or a negative mneme_status; see error.h. A failed call changes neither the store
+ * nor its output parameters. Besides what a call lists, every call may return MNEME_INVALID
+ * (a NULL or out-of-range argument), MNEME_NO_MEMORY, MNEME_IO, MNEME_CORRUPT (what was read
+ * does not match its checksum) and MNEME_FORKED. Calls that write may return MNEME_NO_SPACE,
+ * MNEME_PERMISSION, and MNEME_LOCKED when a stopped process pins old data (see max_stale_bytes).
+ *
+ * Limits. A text: 16 MiB. A record, encoded: 64 MiB. JSON: 64 levels deep. A tag, a metadata
+ * name: 1 to 1,024 bytes. A batch: 65,536 records.
+ */
+#ifndef MNEME_MNEME_H
+#define MNEME_MNEME_H
+
+#include "mneme/error.h"
+#include "mneme/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MNEME_VERSION_MAJOR 0
+#define MNEME_VERSION_MINOR 1
+#define MNEME_VERSION_PATCH 0
+
+/* "0.1.0"; the version of the library that runs, not of the header. */
+MNEME_API const char *mneme_version_text(void);
+
+/* ---- Opening --------------------------------------------------------------------------- */
+
+typedef struct mneme mneme;
+
+typedef enum mneme_compression {
+    MNEME_COMPRESS_DEFAULT = 0, /* zstd with trained dictionaries */
+    MNEME_COMPRESS_NONE = 1,
+    MNEME_COMPRESS_LZ4 = 2,
+    MNEME_COMPRESS_GZIP = 3,
+    MNEME_COMPRESS_ZSTD = 4
+} mneme_compression;
+
+/* Zero-initialise, set `size` and what differs from the default. */
+typedef struct mneme_options {
+    size_t size;                   /* sizeof(mneme_options) */
+    bool must_exist;               /* do not create: MNEME_NOT_FOUND when there is no store */
+    bool read_only;                /* every write returns MNEME_PERMISSION */
+    mneme_compression compression; /* of what is written from now on */
+    int compression_level;         /* 1 to 19 (gzip 1 to 9); 0: 3 for zstd, 6 for gzip */
+    uint32_t compression_min_bytes; /* without a dictionary, shorter bodies stay raw; 0: 1,024 */
+    bool no_training;               /* never train dictionaries by itself */
+    uint32_t batch_operations;      /* commit a group at this many operations; 0: 100 */
+    uint32_t batch_interval_ms;     /* … or after this long; 0: 100 */
+    uint32_t queue_operations;      /* writers wait when more are queued; 0: 4,096 */
+    uint64_t max_stale_bytes; /* refuse writes when a stopped reader pins more; 0: 1 GiB */
+    bool allow_network_filesystem; /* default: refuse NFS, CIFS, 9p and FUSE stores */
+} mneme_options;
+
+/*
+ * Open the store at `url`: a path ("memory.mdb"), "file://" is not needed, or "mem:" for a
+ * store in memory that ends with its handle. A new file is made with mode 0600, its missing
+ * directories with 0700. `options` may be NULL. The handle goes to *out; close it once.
+ *
+ * MNEME_INVALID: the path is a directory, a symbolic link or something else that is not a plain
+ * file, or the URL has a scheme this build does not know. MNEME_NOT_FOUND: must_exist and it
+ * does not. MNEME_PERMISSION: not readable or writable. MNEME_CORRUPT: not a mneme store, or
+ * truncated. MNEME_NEWER_FORMAT: made by a newer version; the file is left untouched.
+ * MNEME_UNSUPPORTED: on a network filesystem. MNEME_LOCKED: too many readers at once (1,024).
+ */
+MNEME_API int mneme_open(const char *url, const mneme_options *options, mneme **out,
+                         mneme_error *error);
+
+/*
+ * Finish every queued write, then close. NULL is allowed. Reads still held are released. The
+ * handle is gone even when an error comes back, which then says which writes did not reach
+ * the disk. No other thread may use the handle meanwhile.
+ */
+MNEME_API int mneme_close(mneme *m, mneme_error *error);
+
+/*
+ * The path where every tool finds the user's store: $MNEME_STORE, else
+ * $XDG_DATA_HOME/mneme/memory.mdb, else ~/.local/share/mneme/memory.mdb (a relative XDG value
+ * is ignored, as the XDG specification says). Written with its NUL to `path`.
+ * MNEME_TOO_LARGE: does not fit. MNEME_NOT_FOUND: neither variable nor HOME is set.
+ */
+MNEME_API int mneme_default_store(char *path, size_t size, mneme_error *error);
+
+/* ---- Writing --------------------------------------------------------------------------- */
+
+/* When a write is acknowledged. */
+typedef enum mneme_durability {
+    MNEME_SYNC = 0,   /* the call returns when the commit is on disk */
+    MNEME_BATCH = 1,  /* returns a ticket at once; it resolves when its group is on disk */
+    MNEME_RELAXED = 2 /* returns at once; on disk within batch_interval_ms; after a crash what
+                         is there is a prefix of what was written */
+} mneme_durability;
+
+/* A promise of one MNEME_BATCH write. */
+typedef uint64_t mneme_ticket;
+
+/* How to write. NULL or all zero: MNEME_SYNC. */
+typedef struct mneme_write {
+    mneme_durability durability;
+    mneme_ticket *ticket; /* with MNEME_BATCH: receives the ticket; required */
+    bool keep_versions;   /* records carry versions (an import, a restore): a record goes in only
+                             when its version is greater than what is stored; else it is passed
+                             over, which is no error */
+    bool only_new;        /* MNEME_CONFLICT when a record of that kind and id exists */
+} mneme_write;
+
+/*
+ * Store `count` records, all or none. Each needs kind and as.…; its id, when zero, is made and
+ * written to ids[i] (ids may be NULL; when given it has room for count). A record of the same
+ * kind and id is replaced. An episode with end_us or an outcome is stored sealed, with its
+ * steps inside; one without is open, and its steps become records of their own.
+ * Replacing an open episode drops the steps that are not in the new one.
+ *
+ * MNEME_INVALID names record and field. MNEME_TOO_LARGE: see Limits. MNEME_NOT_FOUND: a step or
+ * checkpoint whose episode does not exist. MNEME_CONFLICT: a step of a sealed episode; only_new.
+ */
+MNEME_API int mneme_put(mneme *m, const mneme_record *records, size_t count,
+                        const mneme_write *how, mneme_id *ids, mneme_error *error);
+
+/* Delete, all or none; MNEME_NOT_FOUND names the first that is not there. An episode's open
+ * steps and its checkpoints go with it. */
+MNEME_API int mneme_delete(mneme *m, mneme_kind kind, const mneme_id *ids, size_t count,
+                           const mneme_write *how, mneme_error *error);
+
+/*
+ * Begin an episode: like mneme_put of one open episode without steps. Its id goes to *id (may
+ * be NULL). MNEME_CONFLICT: an episode with this id exists.
+ */
+MNEME_API int mneme_episode_start(mneme *m, const mneme_episode *episode, const mneme_write *how,
+                                  mneme_id *id, mneme_error *error);
+
+/*
+ * Append a step to an open episode. Its id goes to *id and, unless durability is MNEME_BATCH or
+ * MNEME_RELAXED (then 0), its number to *number; both may be NULL. Cost does not depend on how
+ * many steps there are. MNEME_NOT_FOUND: no such episode. MNEME_CONFLICT: it is completed.
+ */
+MNEME_API int mneme_step_append(mneme *m, const mneme_id *episode, const mneme_step *step,
+                                const mneme_write *how, mneme_id *id, uint64_t *number,
+                                mneme_error *error);
+
+/* What completing adds to an episode; empty members leave what it has. */
+typedef struct mneme_completion {
+    mneme_outcome outcome; /* kind is required */
+    mneme_reward reward;
+    mneme_reflection reflection;
+    const mneme_applied_pattern *applied;
+    size_t applied_count;
+    int64_t end_us; /* 0: now */
+} mneme_completion;
+
+/*
+ * Complete an episode: set outcome and end, and seal it, its steps moving into one record in the
+ * same transaction. MNEME_NOT_FOUND; MNEME_CONFLICT: it is already completed.
+ */
+MNEME_API int mneme_episode_complete(mneme *m, const mneme_id *id,
+                                     const mneme_completion *completion, const mneme_write *how,
+                                     mneme_error *error);
+
+/*
+ * Add or remove a tag of an episode, pattern or heuristic. Adding one that is there, or removing
+ * one that is not, is no error and writes nothing. MNEME_NOT_FOUND: no such record.
+ */
+MNEME_API int mneme_tag_add(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
+                            const mneme_write *how, mneme_error *error);
+MNEME_API int mneme_tag_remove(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
+                               const mneme_write *how, mneme_error *error);
+
+/*
+ * Wait until a ticket's write is on disk (0) or has failed (the write's own error). Waiting makes
+ * the group commit at once, and may be repeated: the answer stays the same. timeout_ms < 0 waits
+ * for ever; when the time is up: MNEME_LOCKED. MNEME_NOT_FOUND: this handle never gave the ticket.
+ */
+MNEME_API int mneme_ticket_wait(mneme *m, mneme_ticket ticket, int64_t timeout_ms,
+                                mneme_error *error);
+
+/* Wait until everything written before this call, on this handle, is on disk. When a RELAXED
+ * write failed since the last flush, its error comes back. */
+MNEME_API int mneme_flush(mneme *m, mneme_error *error);
+
+/* ---- Reading --------------------------------------------------------------------------- */
+
+/*
+ * Read one record. *out stays valid until mneme_release, whatever is written meanwhile. An open
+ * episode comes with the steps it has so far. MNEME_NOT_FOUND: not there, or deleted.
+ */
+MNEME_API int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id,
+                            const mneme_record **out, mneme_error *error);
+MNEME_API void mneme_release(mneme *m, const mneme_record *record);
+
+typedef enum mneme_order { MNEME_NEWEST_FIRST = 0, MNEME_OLDEST_FIRST = 1 } mneme_order;
+
+/*
+ * Which records to list. Zero-initialise and set what matters; everything that is set must
+ * hold. Order is applied before limit.
+ *
+ * Attributes that `where` can name: "type" (task type of an episode; type of a pattern or
+ * relation), "domain", "language", "framework", "outcome" ("success", "partial_success",
+ * "failure", "abstained", "open"), "tag", "origin", "subject" (of an embedding), "from", "to"
+ * (of a relation), and "meta.NAME" for each metadata name.
+ */
+typedef struct mneme_query {
+    mneme_kind kind;         /* required */
+    int64_t since_us;        /* time >= since_us; 0: no bound */
+    int64_t until_us;        /* time < until_us; 0: no bound */
+    const mneme_pair *where; /* attribute = value, at most 16; a name may repeat */
+    size_t where_count;
+    const mneme_id *parent; /* steps or checkpoints of this episode, in their order */
+    const uint8_t *id_prefix; /* ids that begin with these bytes, in the order of ids */
+    size_t id_prefix_size;    /* bytes, at most 16 */
+    mneme_order order;        /* by time, then id */
+    size_t limit;             /* page size; 0: 100; at most 10,000 */
+    mneme_text after;         /* `next` of the page before; empty: from the start */
+} mneme_query;
+
+/* One page of a listing. Released as a whole; the records need no release of their own. */
+typedef struct mneme_page {
+    const mneme_record *const *records;
+    size_t count;
+    mneme_text next; /* pass as `after` for the next page; empty: this was the last */
+} mneme_page;
+
+/*
+ * List records, a page at a time. Pages hold no snapshot between calls; a listing sees each
+ * record that is there all the while exactly once. MNEME_INVALID: unknown attribute, a parent
+ * together with an id prefix, or an `after` that is damaged or belongs to another query.
+ */
+MNEME_API int mneme_list(mneme *m, const mneme_query *query, const mneme_page **page,
+                         mneme_error *error);
+MNEME_API void mneme_page_release(mneme *m, const mneme_page *page);
+
+/* ---- The store as a whole ---------------------------------------------------------------- */
+
+typedef struct mneme_kind_stats {
+    uint64_t records;    /* live ones */
+    uint64_t tombstones; /* deleted ones that are still remembered */
+    uint64_t stored_bytes; /* bodies as stored */
+    uint64_t plain_bytes;  /* the same bodies before compression */
+} mneme_kind_stats;
+
+typedef struct mneme_stats {
+    size_t size; /* sizeof(mneme_stats), set by the caller */
+    char path[1024]; /* "mem:" for a store in memory */
+    uint64_t file_bytes;
+    uint64_t used_bytes;       /* of the file, in pages that hold data */
+    uint64_t commits;          /* since the file was made */
+    uint64_t readers;          /* read slots in use now */
+    uint64_t changes;          /* sequence number of the last change */
+    uint64_t device;           /* of this store */
+    mneme_kind_stats kinds[MNEME_KIND_COUNT];
+    /* Since this handle was opened: */
+    uint64_t groups;            /* commits made by the group commit */
+    uint64_t grouped_writes;    /* batches in them */
+    uint64_t compressed_in;     /* bytes given to compression */
+    uint64_t compressed_out;    /* bytes that came out */
+    uint64_t compression_skipped; /* bodies stored raw */
+    uint64_t dictionary_bodies;   /* bodies compressed with a dictionary */
+} mneme_stats;
+
+MNEME_API int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error);
+
+/*
+ * Copy the store, as of one moment, to a new file at `path` while others go on writing; the copy
+ * is compacted. MNEME_CONFLICT: `path` exists. MNEME_UNSUPPORTED: a store in memory.
+ */
+MNEME_API int mneme_backup(mneme *m, const char *path, mneme_error *error);
+
+/* One thing that verify found: a sentence naming the damaged part. */
+typedef void mneme_finding(void *context, const char *text);
+
+typedef struct mneme_verify_report {
+    uint64_t records; /* checked */
+    uint64_t bytes;
+    uint64_t findings;
+} mneme_verify_report;
+
+/*
+ * Check a store file deeply: structure, every checksum, every index entry both ways, every body
+ * decoded. Runs in a child process, so that damage cannot take the caller down; the file is
+ * only read. `finding` (may be NULL) is called for each damage. MNEME_CORRUPT when anything was
+ * found; MNEME_NOT_FOUND, MNEME_PERMISSION, MNEME_NEWER_FORMAT as for mneme_open.
+ */
+MNEME_API int mneme_verify(const char *path, mneme_finding *finding, void *context,
+                           mneme_verify_report *report, mneme_error *error);
+
+/*
+ * Train compression dictionaries from what is stored, where it pays (the library does so by
+ * itself in the background unless no_training). *trained, may be NULL, receives how many.
+ */
+MNEME_API int mneme_train(mneme *m, size_t *trained, mneme_error *error);
+
+/* ---- Text forms ------------------------------------------------------------------------- */
+
+/* "01890a5d-ac96-774b-bcce-b302099a8057": 36 characters and a NUL. */
+#define MNEME_ID_TEXT_SIZE 37
+MNEME_API void mneme_id_format(const mneme_id *id, char text[MNEME_ID_TEXT_SIZE]);
+/* MNEME_INVALID unless `text` is 36 characters in that form (either case) or 32 hex digits. */
+MNEME_API int mneme_id_parse(mneme_text text, mneme_id *id, mneme_error *error);
+/* A new UUIDv7, greater than every one this process made before. */
+MNEME_API int mneme_id_make(mneme_id *id, mneme_error *error);
+MNEME_API bool mneme_id_is_zero(const mneme_id *id);
+
+/* "2026-11-21T08:02:00.000001Z" (RFC 3339, UTC, microseconds when they are not 0). */
+#define MNEME_TIME_TEXT_SIZE 36
+MNEME_API void mneme_time_format(int64_t time_us, char text[MNEME_TIME_TEXT_SIZE]);
+/*
+ * RFC 3339 date-times with any offset, plain dates (midnight UTC), "now", and ages such as "90s",
+ * "15m", "36h", "7d", "2w" (that long before now). MNEME_INVALID names what was expected.
+ */
+MNEME_API int mneme_time_parse(mneme_text text, int64_t *time_us, mneme_error *error);
+
+/* "episode", "pattern", …; NULL for an unknown kind. */
+MNEME_API const char *mneme_kind_name(mneme_kind kind);
+
+/* The text of a C string. */
+static inline mneme_text mneme_text_of(const char *s) {
+    mneme_text t = {s, 0};
+    while (s && s[t.size])
+        t.size++;
+    return t;
+}
+
+/* A growable block of bytes that the library allocates and the caller frees. Start from {0}. */
+typedef struct mneme_bytes {
+    char *data;
+    size_t size;
+    size_t capacity;
+} mneme_bytes;
+MNEME_API void mneme_bytes_free(mneme_bytes *bytes);
+
+/*
+ * Append a record as one line of JSON, without the newline, to `out`: the format "jsonl" of
+ * export and import, described field by field in docs/jsonl.md. Reading it back gives the same
+ * record, and writing that the same bytes.
+ */
+MNEME_API int mneme_record_to_json(const mneme_record *record, mneme_bytes *out,
+                                   mneme_error *error);
+
+/*
+ * Read one JSON object. `kind` says what it is when the object has no member "kind"
+ * (MNEME_KIND_NONE: it must have one). *out is released with mneme_record_free.
+ * MNEME_INVALID: names the field; not JSON, invalid UTF-8, duplicate or unknown members, more
+ * than 64 levels.
+ */
+MNEME_API int mneme_record_from_json(mneme_text json, mneme_kind kind, const mneme_record **out,
+                                     mneme_error *error);
+MNEME_API void mneme_record_free(const mneme_record *record);
+
+/* ---- Import and export -------------------------------------------------------------------- */
+
+typedef struct mneme_progress {
+    const char *file;
+    uint64_t bytes_done;
+    uint64_t bytes_total; /* of all files */
+    uint64_t records;     /* read so far */
+    uint64_t imported;
+    uint64_t duplicates; /* already there: passed over */
+    uint64_t rejected;   /* bad ones */
+} mneme_progress;
+
+typedef struct mneme_import_options {
+    size_t size;         /* sizeof(mneme_import_options) */
+    const char *format;  /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
+    unsigned threads;    /* that parse and compress; 0: 1 */
+    size_t batch;        /* records a transaction; 0: 500 */
+    /* Called about ten times a second and at the end; a non-zero return stops the import with
+     * MNEME_CANCELLED; what went in stays. May be NULL. */
+    int (*progress)(void *context, const mneme_progress *progress);
+    /* Called for each bad record with a sentence naming file, record and field. May be NULL. */
+    void (*rejected)(void *context, const char *text);
+    void *context;
+} mneme_import_options;
+
+/*
+ * Import files. Records that are there already (the same id and version, or for foreign formats
+ * the same origin) are passed over, so an interrupted import is finished by running it again.
+ * *total (may be NULL) receives the counts. MNEME_PARTIAL: some records were bad, the rest went
+ * in. MNEME_NOT_FOUND: no such file. MNEME_INVALID: unknown format, or it cannot be guessed.
+ */
+MNEME_API int mneme_import(mneme *m, const char *const *files, size_t count,
+                           const mneme_import_options *options, mneme_progress *total,
+                           mneme_error *error);
+
+/* Receives exported bytes, whole lines; a non-zero return ends the export with MNEME_CANCELLED. */
+typedef int mneme_sink(void *context, const char *data, size_t size);
+
+/*
+ * Write the records of `kind` (MNEME_KIND_NONE: of every kind but dictionaries), oldest first, as
+ * jsonl. An open episode's steps are part of its line. *records, may be NULL: how many.
+ */
+MNEME_API int mneme_export(mneme *m, mneme_kind kind, mneme_sink *sink, void *context,
+                           uint64_t *records, mneme_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,42 @@
+/*
+ * compiler.h - the only place where compiler extensions are named.
+ */
+#ifndef MNEME_BASE_COMPILER_H
+#define MNEME_BASE_COMPILER_H
+
+#define MUST_USE __attribute__((warn_unused_result))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CLEANUP(function) __attribute__((cleanup(function)))
+
+/* Return the status of `expression` to the caller unless it is 0: the one control-flow macro. */
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        int try_status_ = (expression);                                                            \
+        if (UNLIKELY(try_status_ != 0))                                                            \
+            return try_status_;                                                                    \
+    } while (0)
+
+/* Move a pointer out of a variable that a cleanup guards. */
+#define TAKE(pointer)                                                                              \
+    __extension__({                                                                                \
+        __auto_type take_value_ = (pointer);                                                       \
+        (pointer) = NULL;                                                                          \
+        take_value_;                                                                               \
+    })
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/*
+ * ASSERT states what only a bug of ours can break; it aborts in builds with MNEME_ASSERTS and is
+ * nothing elsewhere. Never used on data from disk, network or user: those are error codes.
+ */
+#ifdef MNEME_ASSERTS
+void assert_failed(const char *expression, const char *file, int line) __attribute__((noreturn));
+#define ASSERT(expression) ((expression) ? (void)0 : assert_failed(#expression, __FILE__, __LINE__))
+#else
+#define ASSERT(expression) ((void)sizeof(!!(expression)))
+#endif
+
+#endif
