@@ -9,7 +9,7 @@ file(GLOB public_headers CONFIGURE_DEPENDS include/mneme/*.h)
 add_library(mneme_objects OBJECT ${library_sources})
 target_include_directories(mneme_objects PUBLIC include src)
 target_include_directories(mneme_objects SYSTEM PRIVATE ${MNEME_RAPIDJSON_DIR})
-target_link_libraries(mneme_objects PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads)
+target_link_libraries(mneme_objects PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads m)
 
 add_library(mneme SHARED $<TARGET_OBJECTS:mneme_objects>)
 set_target_properties(mneme PROPERTIES
@@ -21,7 +21,7 @@ target_link_options(mneme PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cma
 if(NOT MNEME_SANITIZE)
     target_link_options(mneme PRIVATE -Wl,-z,defs)
 endif()
-target_link_libraries(mneme PRIVATE PkgConfig::MNEME_DEPENDENCIES Threads::Threads)
+target_link_libraries(mneme PRIVATE PkgConfig::MNEME_DEPENDENCIES Threads::Threads m)
 
 # Hidden visibility means nothing inside an archive. So the objects are joined into one and their
 # hidden names made local: a program that has a `pack` or a `sha256` of its own still links.
@@ -35,7 +35,7 @@ add_custom_command(
     COMMENT "Joining the objects of libmneme.a")
 add_library(mneme_static STATIC ${joined})
 set_target_properties(mneme_static PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME mneme)
-target_link_libraries(mneme_static PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads)
+target_link_libraries(mneme_static PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads m)
 
 foreach(library mneme mneme_static)
     target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${public_headers})
@@ -44,4 +44,4 @@ endforeach()
 add_library(mneme_internal STATIC $<TARGET_OBJECTS:mneme_objects>)
 set_target_properties(mneme_internal PROPERTIES LINKER_LANGUAGE C)
 target_include_directories(mneme_internal PUBLIC include src)
-target_link_libraries(mneme_internal PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads)
+target_link_libraries(mneme_internal PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads m)

@@ -47,23 +47,23 @@ typedef enum mneme_compression {
     MNEME_COMPRESS_NONE = 1,
     MNEME_COMPRESS_LZ4 = 2,
     MNEME_COMPRESS_GZIP = 3,
-    MNEME_COMPRESS_ZSTD = 4
+    MNEME_COMPRESS_ZSTD = 4 /* without dictionaries */
 } mneme_compression;
 
 /* Zero-initialise, set `size` and what differs from the default. */
 typedef struct mneme_options {
-    size_t size;                   /* sizeof(mneme_options) */
-    bool must_exist;               /* do not create: MNEME_NOT_FOUND when there is no store */
-    bool read_only;                /* every write returns MNEME_PERMISSION */
-    mneme_compression compression; /* of what is written from now on */
-    int compression_level;         /* 1 to 19 (gzip 1 to 9); 0: 3 for zstd, 6 for gzip */
+    size_t size;                    /* sizeof(mneme_options) */
+    bool must_exist;                /* do not create: MNEME_NOT_FOUND when there is no store */
+    bool read_only;                 /* every write returns MNEME_PERMISSION */
+    mneme_compression compression;  /* of what is written from now on */
+    int compression_level;          /* 1 to 19 (gzip 1 to 9); 0: 3 for zstd, 6 for gzip */
     uint32_t compression_min_bytes; /* without a dictionary, shorter bodies stay raw; 0: 1,024 */
     bool no_training;               /* never train dictionaries by itself */
     uint32_t batch_operations;      /* commit a group at this many operations; 0: 100 */
     uint32_t batch_interval_ms;     /* … or after this long; 0: 100 */
     uint32_t queue_operations;      /* writers wait when more are queued; 0: 4,096 */
-    uint64_t max_stale_bytes; /* refuse writes when a stopped reader pins more; 0: 1 GiB */
-    bool allow_network_filesystem; /* default: refuse NFS, CIFS, 9p and FUSE stores */
+    uint64_t max_stale_bytes;       /* refuse writes when a stopped reader pins more; 0: 1 GiB */
+    bool allow_network_filesystem;  /* default: refuse NFS, CIFS, 9p and FUSE stores */
 } mneme_options;
 
 /*
@@ -128,8 +128,8 @@ typedef struct mneme_write {
  * MNEME_INVALID names record and field. MNEME_TOO_LARGE: see Limits. MNEME_NOT_FOUND: a step or
  * checkpoint whose episode does not exist. MNEME_CONFLICT: a step of a sealed episode; only_new.
  */
-MNEME_API int mneme_put(mneme *m, const mneme_record *records, size_t count,
-                        const mneme_write *how, mneme_id *ids, mneme_error *error);
+MNEME_API int mneme_put(mneme *m, const mneme_record *records, size_t count, const mneme_write *how,
+                        mneme_id *ids, mneme_error *error);
 
 /* Delete, all or none; MNEME_NOT_FOUND names the first that is not there. An episode's open
  * steps and its checkpoints go with it. */
@@ -197,8 +197,8 @@ MNEME_API int mneme_flush(mneme *m, mneme_error *error);
  * Read one record. *out stays valid until mneme_release, whatever is written meanwhile. An open
  * episode comes with the steps it has so far. MNEME_NOT_FOUND: not there, or deleted.
  */
-MNEME_API int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id,
-                            const mneme_record **out, mneme_error *error);
+MNEME_API int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
+                            mneme_error *error);
 MNEME_API void mneme_release(mneme *m, const mneme_record *record);
 
 typedef enum mneme_order { MNEME_NEWEST_FIRST = 0, MNEME_OLDEST_FIRST = 1 } mneme_order;
@@ -218,7 +218,7 @@ typedef struct mneme_query {
     int64_t until_us;        /* time < until_us; 0: no bound */
     const mneme_pair *where; /* attribute = value, at most 16; a name may repeat */
     size_t where_count;
-    const mneme_id *parent; /* steps or checkpoints of this episode, in their order */
+    const mneme_id *parent;   /* steps or checkpoints of this episode, in their order */
     const uint8_t *id_prefix; /* ids that begin with these bytes, in the order of ids */
     size_t id_prefix_size;    /* bytes, at most 16 */
     mneme_order order;        /* by time, then id */
@@ -245,27 +245,27 @@ MNEME_API void mneme_page_release(mneme *m, const mneme_page *page);
 /* ---- The store as a whole ---------------------------------------------------------------- */
 
 typedef struct mneme_kind_stats {
-    uint64_t records;    /* live ones */
-    uint64_t tombstones; /* deleted ones that are still remembered */
+    uint64_t records;      /* live ones */
+    uint64_t tombstones;   /* deleted ones that are still remembered */
     uint64_t stored_bytes; /* bodies as stored */
     uint64_t plain_bytes;  /* the same bodies before compression */
 } mneme_kind_stats;
 
 typedef struct mneme_stats {
-    size_t size; /* sizeof(mneme_stats), set by the caller */
+    size_t size;     /* sizeof(mneme_stats), set by the caller */
     char path[1024]; /* "mem:" for a store in memory */
     uint64_t file_bytes;
-    uint64_t used_bytes;       /* of the file, in pages that hold data */
-    uint64_t commits;          /* since the file was made */
-    uint64_t readers;          /* read slots in use now */
-    uint64_t changes;          /* sequence number of the last change */
-    uint64_t device;           /* of this store */
+    uint64_t used_bytes; /* of the file, in pages that hold data */
+    uint64_t commits;    /* since the file was made */
+    uint64_t readers;    /* read slots in use now */
+    uint64_t changes;    /* sequence number of the last change */
+    uint64_t device;     /* of this store */
     mneme_kind_stats kinds[MNEME_KIND_COUNT];
     /* Since this handle was opened: */
-    uint64_t groups;            /* commits made by the group commit */
-    uint64_t grouped_writes;    /* batches in them */
-    uint64_t compressed_in;     /* bytes given to compression */
-    uint64_t compressed_out;    /* bytes that came out */
+    uint64_t groups;              /* commits made by the group commit */
+    uint64_t grouped_writes;      /* batches in them */
+    uint64_t compressed_in;       /* bytes given to compression */
+    uint64_t compressed_out;      /* bytes that came out */
     uint64_t compression_skipped; /* bodies stored raw */
     uint64_t dictionary_bodies;   /* bodies compressed with a dictionary */
 } mneme_stats;
@@ -372,10 +372,10 @@ typedef struct mneme_progress {
 } mneme_progress;
 
 typedef struct mneme_import_options {
-    size_t size;         /* sizeof(mneme_import_options) */
-    const char *format;  /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
-    unsigned threads;    /* that parse and compress; 0: 1 */
-    size_t batch;        /* records a transaction; 0: 500 */
+    size_t size;        /* sizeof(mneme_import_options) */
+    const char *format; /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
+    unsigned threads;   /* that parse and compress; 0: 1 */
+    size_t batch;       /* records a transaction; 0: 500 */
     /* Called about ten times a second and at the end; a non-zero return stops the import with
      * MNEME_CANCELLED; what went in stays. May be NULL. */
     int (*progress)(void *context, const mneme_progress *progress);

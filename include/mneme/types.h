@@ -91,10 +91,10 @@ typedef enum mneme_result_kind {
 
 /* One thing an agent did: a tool call and what came of it. */
 typedef struct mneme_step {
-    mneme_id id;      /* all zero on input: the library makes one */
-    uint64_t number;  /* 1, 2, … in its episode; 0 on input: the next one */
-    int64_t time_us;  /* 0 on input: now */
-    mneme_text tool;  /* "book_reservation" */
+    mneme_id id;     /* all zero on input: the library makes one */
+    uint64_t number; /* 1, 2, … in its episode; 0 on input: the next one */
+    int64_t time_us; /* 0 on input: now */
+    mneme_text tool; /* "book_reservation" */
     mneme_text action;
     mneme_text parameters; /* JSON as the agent wrote it, kept byte for byte */
     mneme_result_kind result;
@@ -214,8 +214,8 @@ typedef struct mneme_pattern {
     mneme_text type; /* "tool_sequence", "decision_point", "error_recovery", "context" */
     mneme_text name;
     mneme_text description;
-    mneme_text content; /* JSON: the sequence, the decision, …; kept byte for byte */
-    int64_t created_us; /* 0 on input: now */
+    mneme_text content;  /* JSON: the sequence, the decision, …; kept byte for byte */
+    int64_t created_us;  /* 0 on input: now */
     double success_rate; /* 0 to 1 */
     uint64_t occurrences;
     mneme_effectiveness effectiveness;

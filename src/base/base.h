@@ -25,8 +25,7 @@
 /* Fill *error (may be NULL) with `code` and a formatted sentence; returns `code`. */
 int error_set(mneme_error *error, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same with the text of an errno value appended: "… : No space left on device". */
-int error_set_errno(mneme_error *error, int errno_value, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+int error_set_errno(mneme_error *error, int errno_value, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Put "prefix: " before the text that *error has; returns `code` unchanged. */
 int error_prefix(mneme_error *error, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The mneme_status of an errno value: the one border for errno. */

@@ -30,18 +30,10 @@ static const struct status_row *status_find(int code) {
     return &status_rows[1]; /* MNEME_FAILURE: no code of ours */
 }
 
-const char *mneme_status_name(int code) {
-    return status_find(code)->name;
-}
-const char *mneme_status_text(int code) {
-    return status_find(code)->text;
-}
-int mneme_status_retryable(int code) {
-    return status_find(code)->retryable;
-}
-int mneme_status_exit_code(int code) {
-    return status_find(code)->exit_code;
-}
+const char *mneme_status_name(int code) { return status_find(code)->name; }
+const char *mneme_status_text(int code) { return status_find(code)->text; }
+int mneme_status_retryable(int code) { return status_find(code)->retryable; }
+int mneme_status_exit_code(int code) { return status_find(code)->exit_code; }
 
 int error_set(mneme_error *error, int code, const char *format, ...) {
     if (error) {

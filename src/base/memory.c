@@ -25,9 +25,7 @@ uint64_t mem_fail_after(uint64_t k) {
     return atomic_exchange_explicit(&mem_count, 0, memory_order_relaxed);
 }
 
-void *mem_alloc(size_t size) {
-    return mem_must_fail() ? NULL : malloc(size ? size : 1);
-}
+void *mem_alloc(size_t size) { return mem_must_fail() ? NULL : malloc(size ? size : 1); }
 
 void *mem_zalloc(size_t count, size_t size) {
     return mem_must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
@@ -37,9 +35,7 @@ void *mem_resize(void *block, size_t size) {
     return mem_must_fail() ? NULL : realloc(block, size ? size : 1);
 }
 
-void mem_free(void *block) {
-    free(block);
-}
+void mem_free(void *block) { free(block); }
 
 int slice_compare(struct slice a, struct slice b) {
     size_t common = size_min(a.size, b.size);

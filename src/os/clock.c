@@ -15,12 +15,8 @@ static int64_t clock_read(clockid_t clock) {
     return (int64_t)now.tv_sec * SECOND_US + now.tv_nsec / 1000;
 }
 
-int64_t clock_wall_us(void) {
-    return clock_read(CLOCK_REALTIME);
-}
-int64_t clock_monotonic_us(void) {
-    return clock_read(CLOCK_MONOTONIC);
-}
+int64_t clock_wall_us(void) { return clock_read(CLOCK_REALTIME); }
+int64_t clock_monotonic_us(void) { return clock_read(CLOCK_MONOTONIC); }
 
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back; years count
  * from March, so that the leap day is the last of its year (Hinnant, "chrono-Compatible

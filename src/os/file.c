@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -69,13 +71,21 @@ int path_sync_parent(const char *path, mneme_error *error) {
     char parent[PATH_SIZE];
     TRY(path_parent(path, parent, error));
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 || fsync(fd) != 0;
-    if (failed)
-        error_set_errno(error, errno, "cannot sync the directory %s", parent);
-    int status = failed ? status_from_errno(errno) : 0;
+    int status = 0;
+    if (fd < 0 || fsync(fd) != 0)
+        status = error_set_errno(error, errno, "cannot sync the directory %s", parent);
     if (fd >= 0)
         close(fd);
     return status;
+}
+
+int path_publish(const char *part, const char *path, mneme_error *error) {
+    int failed = link(part, path) != 0 ? errno : 0;
+    if (failed == EPERM || failed == EOPNOTSUPP) /* a filesystem without hard links */
+        failed = renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) != 0 ? errno : 0;
+    unlink(part);
+    return failed ? error_set_errno(error, failed, "cannot make %s", path)
+                  : path_sync_parent(path, error);
 }
 
 int path_on_network(const char *path, bool *network, const char **name, mneme_error *error) {
@@ -84,9 +94,9 @@ int path_on_network(const char *path, bool *network, const char **name, mneme_er
     static const struct {
         uint32_t magic;
         const char *name;
-    } kinds[] = {{0x6969, "NFS"},       {0xff534d42, "CIFS"},    {0x517b, "SMB"},
-                 {0xfe534d42, "SMB2"},  {0x01021997, "9p"},      {0x65735546, "FUSE"},
-                 {0x00c36400, "Ceph"},  {0x47504653, "GPFS"},    {0x0bd00bd0, "Lustre"},
+    } kinds[] = {{0x6969, "NFS"},      {0xff534d42, "CIFS"}, {0x517b, "SMB"},
+                 {0xfe534d42, "SMB2"}, {0x01021997, "9p"},   {0x65735546, "FUSE"},
+                 {0x00c36400, "Ceph"}, {0x47504653, "GPFS"}, {0x0bd00bd0, "Lustre"},
                  {0x5346414f, "AFS"}};
     char parent[PATH_SIZE];
     TRY(path_parent(path, parent, error));
@@ -101,6 +111,16 @@ int path_on_network(const char *path, bool *network, const char **name, mneme_er
         }
     }
     return 0;
+}
+
+bool path_is_full(const char *path, uint64_t bytes) {
+    struct statvfs fs;
+    struct stat st;
+    struct rlimit limit;
+    if (statvfs(path, &fs) == 0 && fs.f_bavail < bytes / fs.f_frsize)
+        return true;
+    return stat(path, &st) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY && (uint64_t)st.st_size + bytes > limit.rlim_cur;
 }
 
 int path_default_store(char *path, size_t size, mneme_error *error) {

@@ -30,6 +30,18 @@ static uint8_t id_stock[512];
 static size_t id_stock_left;
 static pid_t id_stock_owner;
 
+/* A fork() on another thread must not leave the child with the mutex locked for ever. */
+static pthread_once_t id_once = PTHREAD_ONCE_INIT;
+static void id_lock(void) {
+    pthread_mutex_lock(&id_mutex);
+}
+static void id_unlock(void) {
+    pthread_mutex_unlock(&id_mutex);
+}
+static void id_register(void) {
+    pthread_atfork(id_lock, id_unlock, id_unlock);
+}
+
 static int id_random(uint64_t *out, mneme_error *error) {
     if (id_stock_left < sizeof *out || id_stock_owner != getpid()) {
         TRY(random_bytes(id_stock, sizeof id_stock, error));
@@ -50,7 +62,8 @@ static void id_write(mneme_id *out, uint64_t time_and_counter, uint64_t random) 
  * each millisecond, so that it has room; when it runs over it carries into the time. */
 int id_make(uint64_t millis, mneme_id *out, mneme_error *error) {
     uint64_t random = 0, counter = 0;
-    pthread_mutex_lock(&id_mutex);
+    pthread_once(&id_once, id_register);
+    id_lock();
     int status = id_random(&random, error);
     if (status == 0)
         status = id_random(&counter, error);
@@ -64,7 +77,7 @@ int id_make(uint64_t millis, mneme_id *out, mneme_error *error) {
         id_last = next;
         id_write(out, next, random);
     }
-    pthread_mutex_unlock(&id_mutex);
+    id_unlock();
     return status;
 }
 
@@ -102,9 +115,10 @@ int id_parse(mneme_text text, mneme_id *id, mneme_error *error) {
         at += 2;
     }
     if (!good)
-        return error_set(error, MNEME_INVALID,
-                         "\"%.*s\" is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057",
-                         (int)size_min(text.size, 64), text.data ? text.data : "");
+        return error_set(
+            error, MNEME_INVALID,
+            "\"%.*s\" is not an id; ids look like 01890a5d-ac96-774b-bcce-b302099a8057",
+            (int)size_min(text.size, 64), text.data ? text.data : "");
     *id = parsed;
     return 0;
 }

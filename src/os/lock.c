@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "os/os.h"
@@ -29,12 +30,8 @@ static void rank_pop(int rank) {
         held_ranks[i] = held_ranks[i + 1];
 }
 #else
-static void rank_push(int rank) {
-    (void)rank;
-}
-static void rank_pop(int rank) {
-    (void)rank;
-}
+static void rank_push(int rank) { (void)rank; }
+static void rank_pop(int rank) { (void)rank; }
 #endif
 
 void lock_init(struct lock *lock, enum lock_rank rank) {
@@ -42,9 +39,7 @@ void lock_init(struct lock *lock, enum lock_rank rank) {
     lock->rank = (int)rank;
 }
 
-void lock_fini(struct lock *lock) {
-    pthread_mutex_destroy(&lock->mutex);
-}
+void lock_fini(struct lock *lock) { pthread_mutex_destroy(&lock->mutex); }
 
 void lock_acquire(struct lock *lock) {
     rank_push(lock->rank);
@@ -72,9 +67,7 @@ void shared_lock_init(struct shared_lock *lock, enum lock_rank rank) {
     lock->rank = (int)rank;
 }
 
-void shared_lock_fini(struct shared_lock *lock) {
-    pthread_rwlock_destroy(&lock->rwlock);
-}
+void shared_lock_fini(struct shared_lock *lock) { pthread_rwlock_destroy(&lock->rwlock); }
 
 void shared_lock_acquire_read(struct shared_lock *lock) {
     rank_push(lock->rank);
@@ -105,15 +98,9 @@ void signal_init(struct signal *s) {
     pthread_condattr_destroy(&attributes);
 }
 
-void signal_fini(struct signal *s) {
-    pthread_cond_destroy(&s->cond);
-}
-void signal_one(struct signal *s) {
-    pthread_cond_signal(&s->cond);
-}
-void signal_all(struct signal *s) {
-    pthread_cond_broadcast(&s->cond);
-}
+void signal_fini(struct signal *s) { pthread_cond_destroy(&s->cond); }
+void signal_one(struct signal *s) { pthread_cond_signal(&s->cond); }
+void signal_all(struct signal *s) { pthread_cond_broadcast(&s->cond); }
 
 bool signal_wait(struct signal *s, struct lock *lock, int64_t deadline_us) {
     if (deadline_us < 0) {
@@ -144,11 +131,21 @@ static void generation_in_child(void) {
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
 }
 
-static void generation_register(void) {
-    pthread_atfork(NULL, NULL, generation_in_child);
-}
+static void generation_register(void) { pthread_atfork(NULL, NULL, generation_in_child); }
 
 unsigned process_generation(void) {
     pthread_once(&generation_once, generation_register);
     return atomic_load_explicit(&generation, memory_order_relaxed);
+}
+
+void process_expect_fault(void) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        sigaddset(&set, faults[i]);
+        (void)signal(faults[i], SIG_DFL);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }

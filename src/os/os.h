@@ -46,12 +46,12 @@ int id_parse(mneme_text text, mneme_id *id, mneme_error *error);
  * deadlock shows as a failed assertion the first time the order is wrong.
  */
 enum lock_rank {
-    RANK_API = 10,     /* the handle's own state */
-    RANK_BATCHED = 20, /* the queue of the group commit */
+    RANK_API = 10,      /* the handle's own state */
+    RANK_BATCHED = 20,  /* the queue of the group commit */
     RANK_REGISTRY = 30, /* the table of open environments */
     RANK_KV = 40,       /* the environment of a kv store, or the arrays of a mem store */
-    RANK_PACK = 50,    /* pools of compression contexts */
-    RANK_LEAF = 90     /* held for a few instructions, nothing is taken under it */
+    RANK_PACK = 50,     /* pools of compression contexts */
+    RANK_LEAF = 90      /* held for a few instructions, nothing is taken under it */
 };
 
 struct lock {
@@ -99,6 +99,10 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument, mneme_
 /* A number that is another one in a child after fork(); cheap enough for every call. */
 unsigned process_generation(void);
 
+/* For a child that walks a file which may be damaged: let a fault end it at once and without a core
+ * dump, whatever handlers the application has. */
+void process_expect_fault(void);
+
 /* ---- Files ------------------------------------------------------------------------------- */
 
 enum path_type { PATH_ABSENT, PATH_FILE, PATH_DIRECTORY, PATH_SYMLINK, PATH_OTHER };
@@ -114,8 +118,14 @@ int path_inspect(const char *path, struct path_info *info, mneme_error *error);
 int path_make_parents(const char *path, mneme_error *error);
 /* Make the directory entry of a file just created or renamed durable (fsync of its directory). */
 int path_sync_parent(const char *path, mneme_error *error);
+/* Give the whole file `part` the name `path` instead, durably, unless that name is taken
+ * (MNEME_CONFLICT). `part` is gone in either case. */
+int path_publish(const char *part, const char *path, mneme_error *error);
 /* Whether the directory of `path` is on NFS, CIFS, 9p or FUSE; *name is the kind's name. */
 int path_on_network(const char *path, bool *network, const char **name, mneme_error *error);
+/* Whether the filesystem or the limit on the size of files leaves no room for `bytes` more in a
+ * file: what a write that was cut short does not tell. */
+bool path_is_full(const char *path, uint64_t bytes);
 /* The default store path; see mneme_default_store. */
 int path_default_store(char *path, size_t size, mneme_error *error);
 
