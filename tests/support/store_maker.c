@@ -1,0 +1,127 @@
+/*
+ * store_maker.c - the table of stores under test, and directories for them.
+ */
+#include "support/store_maker.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/batched.h"
+#include "store/kv.h"
+#include "store/mem.h"
+
+/* ---- Makers ------------------------------------------------------------------------------ */
+
+static int open_mem(const char *path, struct store **out, mneme_error *error) {
+    (void)path;
+    return mem_store_open(0x6d656d, out, error);
+}
+
+static int open_kv(const char *path, struct store **out, mneme_error *error) {
+    /* A small first size of the map: the suites see it grow. */
+    static const struct kv_options options = {.map_bytes = 1 << 20};
+    return kv_store_open(path, &options, out, error);
+}
+
+static int open_batched(int (*open_below)(const char *, struct store **, mneme_error *),
+                        const char *path, struct store **out, mneme_error *error) {
+    struct store *below = NULL;
+    TRY(open_below(path, &below, error));
+    int status = batched_open(below, NULL, out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static int open_batched_mem(const char *path, struct store **out, mneme_error *error) {
+    return open_batched(open_mem, path, out, error);
+}
+
+static int open_batched_kv(const char *path, struct store **out, mneme_error *error) {
+    return open_batched(open_kv, path, out, error);
+}
+
+const struct store_maker store_makers[] = {
+    {.name = "mem", .persistent = false, .open = open_mem},
+    {.name = "kv", .persistent = true, .open = open_kv},
+    {.name = "batched(mem)", .persistent = false, .open = open_batched_mem},
+    {.name = "batched(kv)", .persistent = true, .open = open_batched_kv},
+};
+const size_t store_maker_count = COUNT_OF(store_makers);
+
+bool store_maker_wanted(const struct store_maker *maker, int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], maker->name) == 0)
+            return true;
+    return argc <= 1;
+}
+
+/* ---- Homes ------------------------------------------------------------------------------- */
+
+static void set_path(struct store_home *home) {
+    snprintf(home->path, sizeof home->path, "%.255s/store-%u.mdb", home->directory, home->crashes);
+}
+
+int store_home_make(struct store_home *home, const struct store_maker *maker, mneme_error *error) {
+    const char *parent = getenv("TMPDIR");
+    *home = (struct store_home){.maker = maker};
+    snprintf(home->directory, sizeof home->directory, "%.200s/mneme-store-XXXXXX",
+             parent && *parent ? parent : "/tmp");
+    if (!mkdtemp(home->directory)) {
+        home->directory[0] = 0;
+        return error_set(error, MNEME_IO, "cannot make a directory for a store under test");
+    }
+    set_path(home);
+    return maker->open(home->path, &home->store, error);
+}
+
+void store_home_remove(struct store_home *home) {
+    store_close(TAKE(home->store));
+    DIR *listing = home->directory[0] ? opendir(home->directory) : NULL;
+    if (!listing)
+        return;
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+        (void)unlinkat(dirfd(listing), entry->d_name, 0);
+    closedir(listing);
+    (void)rmdir(home->directory);
+    home->directory[0] = 0;
+}
+
+int store_home_reopen(struct store_home *home, mneme_error *error) {
+    store_close(TAKE(home->store));
+    return home->maker->open(home->path, &home->store, error);
+}
+
+static int copy_stream(FILE *from, FILE *to) {
+    char bytes[1 << 16];
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, from)) > 0;)
+        if (fwrite(bytes, 1, n, to) != n)
+            return MNEME_IO;
+    return ferror(from) || fflush(to) ? MNEME_IO : 0;
+}
+
+static int copy_file(const char *from_path, const char *to_path, mneme_error *error) {
+    FILE *from = fopen(from_path, "rb");
+    FILE *to = from ? fopen(to_path, "wb") : NULL;
+    int status = to ? copy_stream(from, to) : MNEME_IO;
+    if (to)
+        (void)fchmod(fileno(to), 0600);
+    if (to && fclose(to))
+        status = MNEME_IO;
+    if (from)
+        fclose(from);
+    return status ? error_set(error, status, "cannot copy %s to %s", from_path, to_path) : 0;
+}
+
+int store_home_crash(struct store_home *home, mneme_error *error) {
+    char before[sizeof home->path];
+    memcpy(before, home->path, sizeof before);
+    home->crashes++;
+    set_path(home);
+    TRY(copy_file(before, home->path, error));
+    store_close(TAKE(home->store));
+    return home->maker->open(home->path, &home->store, error);
+}
