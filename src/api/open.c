@@ -1,0 +1,209 @@
+/*
+ * open.c - the handle: opening a store by its URL, closing, statistics, backup.
+ */
+#include <stdio.h>
+
+#include "api/handle.h"
+#include "store/kv.h"
+#include "store/mem.h"
+
+static const char mem_url[] = "mem:";
+
+int handle_check(const mneme *m, mneme_error *error) {
+    if (!m)
+        return error_set(error, MNEME_INVALID, "the handle is NULL; open a store first");
+    if (UNLIKELY(m->generation != process_generation()))
+        return error_set(error, MNEME_FORKED,
+                         "this store was opened before fork(); open it again in the child");
+    return 0;
+}
+
+const char *mneme_version_text(void) { return "0.1.0"; }
+
+/* "https://…", "libsql:…": letters, digits, + - . and a colon, longer than a drive letter. */
+static size_t scheme_size(const char *url) {
+    size_t n = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return n > 1 && url[n] == ':' ? n : 0;
+}
+
+static int check_url(const char *url, mneme_error *error) {
+    if (!url || !*url)
+        return error_set(error, MNEME_INVALID,
+                         "the store's URL is empty; give a path such as memory.mdb");
+    size_t scheme = scheme_size(url);
+    if (scheme && strcmp(url, mem_url) != 0 && (url[scheme + 1] == '/' || !strchr(url, '/')))
+        return error_set(error, MNEME_INVALID,
+                         "this mneme knows no stores of kind \"%.*s:\"; give a path such as "
+                         "memory.mdb, or \"mem:\"",
+                         (int)scheme, url);
+    return 0;
+}
+
+static int check_options(const mneme_options *options, mneme_error *error) {
+    int most = options->compression == MNEME_COMPRESS_GZIP ? 9 : 19;
+    if ((int)options->compression < 0 || options->compression > MNEME_COMPRESS_ZSTD)
+        return error_set(error, MNEME_INVALID, "there is no compression %d",
+                         (int)options->compression);
+    if (options->compression_level < 0 || options->compression_level > most)
+        return error_set(error, MNEME_INVALID, "compression level %d is not between 1 and %d",
+                         options->compression_level, most);
+    return 0;
+}
+
+static int take_options(const mneme_options *given, mneme_options *out, mneme_error *error) {
+    *out = (mneme_options){.size = sizeof *out};
+    if (!given)
+        return 0;
+    if (given->size == 0 || given->size > sizeof *out)
+        return error_set(error, MNEME_INVALID,
+                         "mneme_options.size is %zu; set it to sizeof(mneme_options), and use the "
+                         "header of this library",
+                         given->size);
+    memcpy(out, given, given->size);
+    out->size = sizeof *out;
+    return check_options(out, error);
+}
+
+static int packer_open(const mneme_options *options, struct packer **out, mneme_error *error) {
+    static const enum pack_algorithm algorithms[] = {
+        [MNEME_COMPRESS_DEFAULT] = PACK_ZSTD_DICTIONARY,
+        [MNEME_COMPRESS_NONE] = PACK_RAW,
+        [MNEME_COMPRESS_LZ4] = PACK_LZ4,
+        [MNEME_COMPRESS_GZIP] = PACK_GZIP,
+        [MNEME_COMPRESS_ZSTD] = PACK_ZSTD,
+    };
+    struct pack_options packing = {.algorithm = algorithms[options->compression],
+                                   .level = options->compression_level,
+                                   .min_bytes = options->compression_min_bytes};
+    return packer_create(&packing, out, error);
+}
+
+static int mem_open(struct store **out, mneme_error *error) {
+    uint64_t device;
+    TRY(random_bytes(&device, sizeof device, error));
+    return mem_store_open(device | 1, out, error);
+}
+
+static int store_open(const char *url, const mneme_options *options, struct store **out,
+                      mneme_error *error) {
+    struct kv_options kv = {.must_exist = options->must_exist,
+                            .read_only = options->read_only,
+                            .allow_network_filesystem = options->allow_network_filesystem,
+                            .max_stale_bytes = options->max_stale_bytes};
+    struct batched_options group = {.operations = options->batch_operations,
+                                    .interval_ms = options->batch_interval_ms,
+                                    .queue_operations = options->queue_operations};
+    struct store *below;
+    if (strcmp(url, mem_url) == 0)
+        TRY(mem_open(&below, error));
+    else
+        TRY(kv_store_open(url, &kv, &below, error));
+    int status = batched_open(below, &group, out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static void handle_destroy(mneme *m) {
+    if (!m)
+        return;
+    dictionaries_destroy(m->dictionaries);
+    store_close(m->store);
+    packer_destroy(m->packer);
+    mem_free(m->path);
+    mem_free(m);
+}
+
+static int handle_open(mneme *m, const char *url, mneme_error *error) {
+    size_t size = strlen(url) + 1;
+    m->path = mem_alloc(size);
+    if (!m->path)
+        return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
+    memcpy(m->path, url, size);
+    TRY(packer_open(&m->options, &m->packer, error));
+    TRY(store_open(url, &m->options, &m->store, error));
+    return dictionaries_create(m, &m->dictionaries, error);
+}
+
+int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
+    mneme_options taken;
+    if (!out)
+        return error_set(error, MNEME_INVALID, "mneme_open: out is NULL");
+    TRY(check_url(url, error));
+    TRY(take_options(options, &taken, error));
+    mneme *m = mem_zalloc(1, sizeof *m);
+    if (!m)
+        return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
+    m->options = taken;
+    m->generation = process_generation();
+    int status = handle_open(m, url, error);
+    if (status) {
+        handle_destroy(m);
+        return status;
+    }
+    *out = m;
+    return 0;
+}
+
+int mneme_close(mneme *m, mneme_error *error) {
+    if (!m)
+        return 0;
+    /* In a child the threads that hold locks are not there: what it inherited is left alone. */
+    TRY(handle_check(m, error));
+    int status = batched_flush(m->store, error);
+    dictionaries_finish(m);
+    handle_destroy(m);
+    return status;
+}
+
+int mneme_default_store(char *path, size_t size, mneme_error *error) {
+    if (!path)
+        return error_set(error, MNEME_INVALID, "mneme_default_store: path is NULL");
+    return path_default_store(path, size, error);
+}
+
+int mneme_flush(mneme *m, mneme_error *error) {
+    TRY(handle_check(m, error));
+    return batched_flush(m->store, error);
+}
+
+int mneme_ticket_wait(mneme *m, mneme_ticket ticket, int64_t timeout_ms, mneme_error *error) {
+    TRY(handle_check(m, error));
+    return batched_wait(m->store, ticket, timeout_ms, error);
+}
+
+int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
+    TRY(handle_check(m, error));
+    if (!stats || stats->size != sizeof *stats)
+        return error_set(error, MNEME_INVALID,
+                         "mneme_stats.size is not sizeof(mneme_stats); set it before the call");
+    struct store_stats store;
+    TRY(store_stats(m->store, &store, error));
+    struct pack_counters packed = packer_counters(m->packer);
+    *stats = (mneme_stats){.size = sizeof *stats,
+                           .file_bytes = store.file_bytes,
+                           .used_bytes = store.used_bytes,
+                           .commits = store.commits,
+                           .readers = store.readers,
+                           .changes = store.changes,
+                           .device = store.device,
+                           .groups = store.groups,
+                           .grouped_writes = store.grouped_batches,
+                           .compressed_in = packed.in,
+                           .compressed_out = packed.out,
+                           .compression_skipped = packed.skipped,
+                           .dictionary_bodies = packed.with_dictionary};
+    snprintf(stats->path, sizeof stats->path, "%s", m->path);
+    for (size_t i = 0; i < MNEME_KIND_COUNT; i++)
+        stats->kinds[i] =
+            (mneme_kind_stats){store.kinds[i].records, store.kinds[i].tombstones,
+                               store.kinds[i].stored_bytes, store.kinds[i].plain_bytes};
+    return 0;
+}
+
+int mneme_backup(mneme *m, const char *path, mneme_error *error) {
+    TRY(handle_check(m, error));
+    if (!path || !*path)
+        return error_set(error, MNEME_INVALID, "the backup needs a path");
+    return store_backup(m->store, path, error);
+}
