@@ -1,0 +1,27 @@
+/*
+ * commands.h - every command of the program, by the file that defines it.
+ */
+#ifndef MNEME_CLI_COMMANDS_H
+#define MNEME_CLI_COMMANDS_H
+
+#include "cli.h"
+
+/* store.c */
+extern const struct command init_command, stats_command, verify_command, backup_command,
+    train_command;
+/* import.c, export.c */
+extern const struct command import_command, export_command;
+/* episode.c, complete.c */
+extern const struct command episode_start_command, episode_step_command, episode_complete_command,
+    episode_show_command, episode_list_command, episode_delete_command;
+/* query.c */
+extern const struct command query_command;
+/* record.c: put, show, list and delete of each kind */
+extern const struct command pattern_commands[4], heuristic_commands[4], relation_commands[4];
+/* tag.c */
+extern const struct command tag_add_command, tag_remove_command, tag_list_command;
+/* config.c, bench.c, completion.c */
+extern const struct command config_show_command, bench_command, completion_command;
+/* help and version are in commands.c. */
+
+#endif

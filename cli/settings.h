@@ -1,0 +1,56 @@
+/*
+ * settings.h - what the user has configured, and where each value came from.
+ *
+ * Precedence, highest first: option of the command line, environment, the user's file
+ * ($XDG_CONFIG_HOME/mneme/config.ini), the machine's (mneme/config.ini in $XDG_CONFIG_DIRS, as
+ * a rule /etc/xdg), default. The table in settings.c is the list of all settings.
+ */
+#ifndef MNEME_CLI_SETTINGS_H
+#define MNEME_CLI_SETTINGS_H
+
+#include "mneme/mneme.h"
+#include "pool.h"
+#include "value.h"
+
+enum setting {
+    SETTING_STORE,
+    SETTING_DURABILITY,
+    SETTING_COMPRESSION,
+    SETTING_COMPRESSION_LEVEL,
+    SETTING_BATCH_OPERATIONS,
+    SETTING_BATCH_INTERVAL_MS,
+    SETTING_COLOR,
+    SETTING_COUNT
+};
+
+struct setting_spec {
+    const char *section; /* in the file */
+    const char *key;
+    const char *environment; /* variable */
+    const char *option;      /* of the command line, or NULL */
+    const char *fallback;    /* NULL: mneme_default_store */
+    struct value_rule rule;
+};
+extern const struct setting_spec setting_specs[SETTING_COUNT];
+
+struct settings {
+    struct pool *pool;
+    const char *values[SETTING_COUNT];  /* NULL only when there is no default store */
+    const char *origins[SETTING_COUNT]; /* "default", "file /etc/xdg/mneme/config.ini:3", … */
+};
+
+/* Defaults, files and environment. MNEME_INVALID names the file and line, or the variable. */
+int settings_load(struct settings *settings, struct pool *pool, mneme_error *error);
+
+/* Set one value; what was there before is overruled. */
+int settings_set(struct settings *settings, enum setting setting, const char *value,
+                 const char *origin, const char *name, mneme_error *error);
+
+/*
+ * Read the text of a configuration file; `path` is only for messages. On an error the settings
+ * before the bad line are in effect already, so the caller gives up on them altogether.
+ */
+int settings_parse(struct settings *settings, mneme_text text, const char *path,
+                   mneme_error *error);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * store.c - commands on the store as a whole: init, stats, verify, backup, train.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "commands.h"
+#include "display.h"
+
+/* ---- init -------------------------------------------------------------------------------- */
+
+static int run_init(struct cli *cli) {
+    const char *url;
+    int status = cli_store_url(cli, &url);
+    if (status != 0)
+        return status;
+    status = cli_open(cli, OPEN_TO_CHANGE);
+    bool created = status == MNEME_NOT_FOUND;
+    if (created)
+        status = cli_open(cli, OPEN_OR_CREATE);
+    if (status != 0)
+        return status;
+    if (!cli->json) {
+        cli_say(cli, created ? "made a store at %s" : "there is a store at %s already", url);
+        return 0;
+    }
+    struct json_line line = line_begin(cli->out.stream);
+    line_add_text(&line, "store", url);
+    line_add_bool(&line, "created", created);
+    line_end(&line);
+    return 0;
+}
+
+static const char *const init_examples[] = {"mneme init", "mneme --store ./project.mdb init", NULL};
+const struct command init_command = {
+    .name = "init",
+    .summary = "make a store and say where it is",
+    .details = "Commands that record something make the store too when there is none. An existing "
+               "store is left as it is.",
+    .examples = init_examples,
+    .run = run_init,
+};
+
+/* ---- stats ------------------------------------------------------------------------------- */
+
+static void put_stats_json(FILE *out, const mneme_stats *stats) {
+    struct json_line line = line_begin(out);
+    line_add_text(&line, "store", stats->path);
+    line_add_count(&line, "file_bytes", stats->file_bytes);
+    line_add_count(&line, "used_bytes", stats->used_bytes);
+    line_add_count(&line, "commits", stats->commits);
+    line_add_count(&line, "changes", stats->changes);
+    line_add_count(&line, "readers", stats->readers);
+    line_key(&line, "kinds");
+    struct json_line kinds = line_begin(out);
+    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
+        const mneme_kind_stats *of_kind = &stats->kinds[kind];
+        line_key(&kinds, mneme_kind_name((mneme_kind)kind));
+        struct json_line counts = line_begin(out);
+        line_add_count(&counts, "records", of_kind->records);
+        line_add_count(&counts, "deleted", of_kind->tombstones);
+        line_add_count(&counts, "stored_bytes", of_kind->stored_bytes);
+        line_add_count(&counts, "plain_bytes", of_kind->plain_bytes);
+        line_close(&counts);
+    }
+    line_close(&kinds);
+    line_end(&line);
+}
+
+/* "4.9 x": how many times smaller the bodies are stored than they are. */
+static const char *ratio_text(struct cli *cli, uint64_t plain, uint64_t stored) {
+    return stored > 0 ? pool_format(&cli->pool, "%.1f x", (double)plain / (double)stored) : "";
+}
+
+static void add_kind_row(struct cli *cli, struct table *table, const char *name,
+                         const mneme_kind_stats *stats) {
+    struct pool *pool = &cli->pool;
+    const mneme_text cells[] = {
+        mneme_text_of(name),
+        mneme_text_of(display_count(pool, stats->records)),
+        mneme_text_of(stats->tombstones > 0 ? display_count(pool, stats->tombstones) : ""),
+        mneme_text_of(display_bytes(pool, stats->plain_bytes)),
+        mneme_text_of(display_bytes(pool, stats->stored_bytes)),
+        mneme_text_of(ratio_text(cli, stats->plain_bytes, stats->stored_bytes)),
+    };
+    table_add(table, cells);
+}
+
+static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
+    static const char *const titles[] = {"KIND",   "RECORDS", "DELETED", "PLAIN",
+                                         "STORED", "SMALLER", NULL};
+    struct pool *pool = &cli->pool;
+    FILE *out = cli->out.stream;
+    struct table table = table_begin(pool, titles);
+    mneme_kind_stats total = {0};
+    table.right = 0x3e;
+    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
+        const mneme_kind_stats *of_kind = &stats->kinds[kind];
+        if (of_kind->records + of_kind->tombstones == 0)
+            continue;
+        add_kind_row(cli, &table, mneme_kind_name((mneme_kind)kind), of_kind);
+        total.records += of_kind->records;
+        total.tombstones += of_kind->tombstones;
+        total.stored_bytes += of_kind->stored_bytes;
+        total.plain_bytes += of_kind->plain_bytes;
+    }
+    add_kind_row(cli, &table, "all", &total);
+    fprintf(out, "Store     %s\n", stats->path);
+    fprintf(out, "File      %s, %s of it in use\n", display_bytes(pool, stats->file_bytes),
+            display_bytes(pool, stats->used_bytes));
+    fprintf(out, "Commits   %s\n\n", display_count(pool, stats->commits));
+    table_print(&table, out, cli->width, cli->color);
+}
+
+static int run_stats(struct cli *cli) {
+    mneme_stats stats = {.size = sizeof stats};
+    int status = cli_open(cli, OPEN_TO_READ);
+    if (status == 0)
+        status = mneme_stats_get(cli->store, &stats, &cli->error);
+    if (status != 0)
+        return status;
+    if (cli->json)
+        put_stats_json(cli->out.stream, &stats);
+    else
+        put_stats_page(cli, &stats);
+    return 0;
+}
+
+static const char *const stats_examples[] = {"mneme stats", "mneme --json stats", NULL};
+const struct command stats_command = {
+    .name = "stats",
+    .summary = "how much is stored, and how small",
+    .examples = stats_examples,
+    .run = run_stats,
+};
+
+/* ---- verify ------------------------------------------------------------------------------ */
+
+static void put_finding(void *context, const char *text) {
+    struct cli *cli = context;
+    FILE *out = cli->out.stream;
+    if (cli->json) {
+        struct json_line line = line_begin(out);
+        line_add_text(&line, "finding", text);
+        line_end(&line);
+        return;
+    }
+    display_put(out, mneme_text_of(text), SIZE_MAX);
+    fputc('\n', out);
+}
+
+static int run_verify(struct cli *cli) {
+    const char *path;
+    mneme_verify_report report = {0};
+    int status = 0;
+    if (cli->argument_count > 0)
+        path = cli->arguments[0];
+    else
+        status = cli_store_url(cli, &path);
+    if (status != 0)
+        return status;
+    status = mneme_verify(path, put_finding, cli, &report, &cli->error);
+    if (status == MNEME_NOT_FOUND)
+        return missing_store(cli, path);
+    if (status != 0 && status != MNEME_CORRUPT)
+        return status;
+    if (cli->json) {
+        struct json_line line = line_begin(cli->out.stream);
+        line_add_text(&line, "store", path);
+        line_add_count(&line, "records", report.records);
+        line_add_count(&line, "bytes", report.bytes);
+        line_add_count(&line, "findings", report.findings);
+        line_end(&line);
+    } else if (status == 0) {
+        fprintf(cli->out.stream, "%s is sound: %s checked, %s\n", path,
+                display_records(&cli->pool, report.records),
+                display_bytes(&cli->pool, report.bytes));
+    }
+    return status;
+}
+
+static const char *const verify_examples[] = {"mneme verify", "mneme verify backup.mdb", NULL};
+const struct command verify_command = {
+    .name = "verify",
+    .arguments = "[FILE]",
+    .summary = "check a store deeply",
+    .details = "Checks structure, checksums, indices and the content of every record, of the store "
+               "or of FILE, and prints what is damaged. The file is only read. Exit code 5 when "
+               "anything is damaged.",
+    .examples = verify_examples,
+    .max_arguments = 1,
+    .argument_kind = ARGUMENT_FILE,
+    .run = run_verify,
+};
+
+/* ---- backup ------------------------------------------------------------------------------ */
+
+static int run_backup(struct cli *cli) {
+    const char *path = cli->arguments[0];
+    struct stat info = {0};
+    int status = cli_open(cli, OPEN_TO_READ);
+    if (status == 0)
+        status = mneme_backup(cli->store, path, &cli->error);
+    if (status != 0)
+        return status;
+    uint64_t bytes = stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    if (!cli->json) {
+        cli_say(cli, "copied the store to %s, %s", path, display_bytes(&cli->pool, bytes));
+        return 0;
+    }
+    struct json_line line = line_begin(cli->out.stream);
+    line_add_text(&line, "path", path);
+    line_add_count(&line, "bytes", bytes);
+    line_end(&line);
+    return 0;
+}
+
+static const char *const backup_examples[] = {"mneme backup memory-backup.mdb", NULL};
+const struct command backup_command = {
+    .name = "backup",
+    .arguments = "FILE",
+    .summary = "copy the store while it is in use",
+    .details = "The copy is a store itself, as of one moment; FILE must not exist. Use it with "
+               "--store FILE, check it with `mneme verify FILE`.",
+    .examples = backup_examples,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .argument_kind = ARGUMENT_FILE,
+    .run = run_backup,
+};
+
+/* ---- train ------------------------------------------------------------------------------- */
+
+static int run_train(struct cli *cli) {
+    size_t trained = 0;
+    int status = cli_open(cli, OPEN_TO_CHANGE);
+    if (status == 0)
+        status = mneme_train(cli->store, &trained, &cli->error);
+    if (status != 0)
+        return status;
+    if (!cli->json) {
+        cli_say(cli, "trained %zu dictionar%s", trained, trained == 1 ? "y" : "ies");
+        return 0;
+    }
+    struct json_line line = line_begin(cli->out.stream);
+    line_add_count(&line, "trained", trained);
+    line_end(&line);
+    return 0;
+}
+
+static const char *const train_examples[] = {"mneme train", NULL};
+const struct command train_command = {
+    .name = "train",
+    .summary = "train compression on what is stored",
+    .details = "The library does this by itself when there is enough to learn from; this does it "
+               "now. Records are compressed with what was learned from then on.",
+    .examples = train_examples,
+    .run = run_train,
+};

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Settings: where they come from, which wins, and what is wrong with a file."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from cli_case import CliCase
+
+NAMES = ["store.url", "store.durability", "store.compression", "store.compression_level",
+         "store.batch_operations", "store.batch_interval_ms", "output.color"]
+
+
+class Config(CliCase):
+    def setUp(self):
+        super().setUp()
+        del self.environment["MNEME_STORE"]
+        self.user = self.directory / ".config/mneme/config.ini"
+        self.machine = self.directory / "xdg/mneme/config.ini"
+
+    def write(self, path, text):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def settings(self, *arguments, **environment):
+        lines = self.good(*arguments, "--json", "config", "show", environment=environment).lines
+        self.assertEqual([line["name"] for line in lines], NAMES)
+        return {line["name"]: (line["value"], line["origin"]) for line in lines}
+
+    def test_defaults__follow_xdg(self):
+        settings = self.settings()
+        home = f"{self.directory}/.local/share/mneme/memory.mdb"
+        self.assertEqual(settings["store.url"], (home, "default"))
+        self.assertEqual({origin for _, origin in settings.values()}, {"default"})
+        data = self.settings(XDG_DATA_HOME=f"{self.directory}/data")
+        self.assertEqual(data["store.url"][0], f"{self.directory}/data/mneme/memory.mdb")
+        self.assertEqual(self.settings(XDG_DATA_HOME="relative")["store.url"][0], home)
+
+    def test_precedence__is_option_environment_user_machine_default(self):
+        expected = lambda *arguments, **environment: self.settings(
+            *arguments, **environment)["store.url"]
+        self.write(self.machine, "[store]\nurl = /m\ndurability = batch\n")
+        self.assertEqual(expected(), ("/m", f"file {self.machine}:2"))
+        self.write(self.user, "# mine\n\n[store]\nurl = /u\n")
+        self.assertEqual(expected(), ("/u", f"file {self.user}:4"))
+        self.assertEqual(self.settings()["store.durability"],
+                         ("batch", f"file {self.machine}:3"))
+        self.assertEqual(expected(MNEME_STORE="/e"), ("/e", "environment MNEME_STORE"))
+        self.assertEqual(expected(MNEME_STORE=""), ("/u", f"file {self.user}:4"))
+        self.assertEqual(expected("--store", "/o", MNEME_STORE="/e"), ("/o", "option --store"))
+        moved = self.directory / "moved"
+        self.write(moved / "mneme/config.ini", "[store]\nurl=/c\n")
+        self.assertEqual(expected(XDG_CONFIG_HOME=str(moved))[0], "/c")
+        self.assertEqual(expected(XDG_CONFIG_HOME="moved")[0], "/u")
+
+    def test_every_setting__can_come_from_environment_and_file(self):
+        values = {"url": "/x.mdb", "durability": "relaxed", "compression": "lz4",
+                  "compression_level": "9", "batch_operations": "7", "batch_interval_ms": "8"}
+        self.write(self.user, "[store]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()) +
+                   "[output]\ncolor = never\n")
+        from_file = {name: value for name, (value, _) in self.settings().items()}
+        self.user.unlink()
+        variables = {"MNEME_" + ("STORE" if k == "url" else k.upper()): v
+                     for k, v in values.items()}
+        from_environment = {n: v for n, (v, _) in self.settings(NO_COLOR="1",
+                                                                **variables).items()}
+        self.assertEqual(from_file, from_environment)
+        self.assertEqual(list(from_file.values()), [*values.values(), "never"])
+
+    def test_plain_page__shows_origins_when_asked(self):
+        self.assertIn("default", self.good("config", "show", "--origin").out)
+        self.assertNotIn("default", self.good("config", "show").out)
+
+    def test_settings__are_used(self):
+        self.write(self.user, f"[store]\nurl = {self.directory}/mine.mdb\ncompression = none\n")
+        self.start()
+        self.assertTrue((self.directory / "mine.mdb").exists())
+        for mode in ("sync", "batch", "relaxed"):
+            self.good("episode", "start", "--task", mode, environment={"MNEME_DURABILITY": mode})
+        self.assertEqual(len(self.good("query", "--ids").out.split()), 4)
+
+    def test_bad_file__is_an_error_with_file_and_line(self):
+        for line, said, text in (
+                (1, "stands before any section", "url = x\n"),
+                (2, "no section [net]", "[net]\nurl = x\n"),
+                (3, "[store] has no setting 'urls'", "[store]\n\nurls = x\n"),
+                (2, "takes one of sync, batch, relaxed, not 'often'",
+                 "[store]\ndurability = often\n"),
+                (2, "takes a whole number from 0 to 19", "[store]\ncompression_level = 20\n"),
+                (2, "takes a path", "[store]\nurl =\n"),
+                (3, "stands on line 2 already", "[store]\nurl = a\nurl = b\n"),
+                (3, "stands on line 2 already", "[store]\nurl = a\n  b\n"),
+                (2, "expected [section]", "[store]\nurl\n"),
+                (1, "expected [section]", "[store\n"),
+                (2, "NUL", b"[store]\nurl = a\0b\n"),
+                (2, "longer than", "[store]\nurl = " + "x" * 300 + "\n")):
+            with self.subTest(text=text):
+                self.write(self.user, text)
+                run = self.bad(2, said, "query")
+                self.assertIn(f"{self.user}:{line}: ", run.err)
+                self.good("help")
+
+    def test_unreadable_file__is_an_error(self):
+        self.user.mkdir(parents=True)
+        self.bad(1, str(self.user), "query")
+
+    def test_bad_environment__names_the_variable(self):
+        self.bad(2, "MNEME_DURABILITY takes one of", "query",
+                 environment={"MNEME_DURABILITY": "never"})
+        self.bad(2, "MNEME_BATCH_OPERATIONS takes a whole number from 1", "query",
+                 environment={"MNEME_BATCH_OPERATIONS": "0"})
+
+    def test_no_home__says_what_to_do(self):
+        del self.environment["HOME"]
+        self.bad(3, "name one with --store PATH", "query")
+        self.good("config", "show")
+
+
+if __name__ == "__main__":
+    unittest.main()
