@@ -375,7 +375,7 @@ typedef struct mneme_import_options {
     size_t size;        /* sizeof(mneme_import_options) */
     const char *format; /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
     unsigned threads;   /* that parse and compress; 0: 1 */
-    size_t batch;       /* records a transaction; 0: 500 */
+    size_t batch;       /* records a transaction; 0: 10,000 */
     /* Called about ten times a second and at the end; a non-zero return stops the import with
      * MNEME_CANCELLED; what went in stays. May be NULL. */
     int (*progress)(void *context, const mneme_progress *progress);

@@ -285,6 +285,8 @@ static int train_from_store(mneme *m, mneme_kind kind, const char *generation, b
 
 int mneme_train(mneme *m, size_t *trained, mneme_error *error) {
     TRY(handle_check(m, error));
+    if (m->options.read_only)
+        return error_set(error, MNEME_PERMISSION, "%s was opened for reading only", m->path);
     size_t count = 0;
     for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
         bool did = false;

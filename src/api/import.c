@@ -10,9 +10,9 @@
 #include "api/import.h"
 
 enum {
-    BATCH_DEFAULT = 500,
-    BATCH_BYTES = 16 << 20,  /* of files, in one transaction */
-    FLIGHT_BYTES = 64 << 20, /* … and in the queue */
+    BATCH_DEFAULT = 10000,
+    BATCH_BYTES = 40 << 20,  /* of files, in one transaction */
+    FLIGHT_BYTES = 96 << 20, /* … and in the queue */
     TRAIN_LEAST = 32 << 10,  /* of files, below which training is of no use */
     THREADS_MAX = 64,
     PROGRESS_US = 100 * 1000

@@ -9,8 +9,8 @@ _Static_assert(TIME_TEXT_SIZE == (int)MNEME_TIME_TEXT_SIZE, "one size of a time'
 void mneme_id_format(const mneme_id *id, char text[MNEME_ID_TEXT_SIZE]) { id_format(id, text); }
 
 int mneme_id_parse(mneme_text text, mneme_id *id, mneme_error *error) {
-    if (!id)
-        return error_set(error, MNEME_INVALID, "mneme_id_parse: id is NULL");
+    if (!id || (text.size && !text.data))
+        return error_set(error, MNEME_INVALID, "mneme_id_parse: the text or id is NULL");
     return id_parse(text, id, error);
 }
 
@@ -20,15 +20,15 @@ int mneme_id_make(mneme_id *id, mneme_error *error) {
     return id_make(0, id, error);
 }
 
-bool mneme_id_is_zero(const mneme_id *id) { return id_is_zero(id); }
+bool mneme_id_is_zero(const mneme_id *id) { return !id || id_is_zero(id); }
 
 void mneme_time_format(int64_t time_us, char text[MNEME_TIME_TEXT_SIZE]) {
     time_format(time_us, text);
 }
 
 int mneme_time_parse(mneme_text text, int64_t *time_us, mneme_error *error) {
-    if (!time_us)
-        return error_set(error, MNEME_INVALID, "mneme_time_parse: time_us is NULL");
+    if (!time_us || (text.size && !text.data))
+        return error_set(error, MNEME_INVALID, "mneme_time_parse: the text or time_us is NULL");
     return time_parse(text, time_us, error);
 }
 
@@ -58,8 +58,8 @@ int mneme_record_to_json(const mneme_record *record, mneme_bytes *out, mneme_err
 
 int mneme_record_from_json(mneme_text json, mneme_kind kind, const mneme_record **out,
                            mneme_error *error) {
-    if (!out)
-        return error_set(error, MNEME_INVALID, "mneme_record_from_json: out is NULL");
+    if (!out || (json.size && !json.data))
+        return error_set(error, MNEME_INVALID, "mneme_record_from_json: the text or out is NULL");
     AUTO_ARENA struct arena arena = {.first_size = 4096};
     mneme_record *record = arena_zalloc(&arena, 1, sizeof *record);
     if (!record)

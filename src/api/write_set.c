@@ -170,12 +170,18 @@ static int check_parent(struct write_set *set, const mneme_record *filled, mneme
                : no_memory(error);
 }
 
+/* Whether the caller named the record, in its header or in its body. */
+static bool id_given(const mneme_record *record) {
+    return !id_is_zero(&record->id) ||
+           (record->kind == MNEME_EPISODE && !id_is_zero(&record->as.episode->id));
+}
+
 int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *record,
                         const mneme_write *how, int64_t now_us, mneme_id *id, mneme_error *error) {
     mneme_record filled;
     struct mutation *put;
-    bool given = !id_is_zero(&record->id);
     TRY(model_fill(record, now_us, &set->arena, &filled, error));
+    bool given = id_given(record);
     if (!how_keeps(how))
         filled.version = (mneme_version){0};
     if (filled.kind == MNEME_EPISODE) {

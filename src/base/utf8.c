@@ -18,17 +18,29 @@ static size_t utf8_sequence(const uint8_t *p, size_t left) {
     return overlong || surrogate || too_large ? 0 : length;
 }
 
+/* How many bytes from the front are ASCII, counted by 32 and then by 8. */
+static size_t ascii_run(const uint8_t *p, size_t left) {
+    uint64_t words[4];
+    size_t i = 0;
+    for (; left - i >= sizeof words; i += sizeof words) {
+        memcpy(words, p + i, sizeof words);
+        if ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080))
+            break;
+    }
+    for (; left - i >= sizeof words[0]; i += sizeof words[0]) {
+        memcpy(words, p + i, sizeof words[0]);
+        if (words[0] & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
 bool utf8_valid(struct slice s) {
     size_t i = 0;
     while (i < s.size) {
-        uint64_t word;
-        if (s.size - i >= sizeof word) { /* eight ASCII bytes at a time */
-            memcpy(&word, s.data + i, sizeof word);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                i += sizeof word;
-                continue;
-            }
-        }
+        i += ascii_run(s.data + i, s.size - i);
+        if (i == s.size)
+            break;
         size_t length = utf8_sequence(s.data + i, s.size - i);
         if (length == 0)
             return false;

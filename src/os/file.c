@@ -127,18 +127,20 @@ int path_default_store(char *path, size_t size, mneme_error *error) {
     const char *store = getenv("MNEME_STORE");
     const char *data = getenv("XDG_DATA_HOME");
     const char *home = getenv("HOME");
+    char made[PATH_SIZE];
     int n;
     if (store && *store)
-        n = snprintf(path, size, "%s", store);
+        n = snprintf(made, sizeof made, "%s", store);
     else if (data && data[0] == '/')
-        n = snprintf(path, size, "%s/mneme/memory.mdb", data);
+        n = snprintf(made, sizeof made, "%s/mneme/memory.mdb", data);
     else if (home && home[0] == '/')
-        n = snprintf(path, size, "%s/.local/share/mneme/memory.mdb", home);
+        n = snprintf(made, sizeof made, "%s/.local/share/mneme/memory.mdb", home);
     else
         return error_set(error, MNEME_NOT_FOUND,
                          "no default store: set HOME, XDG_DATA_HOME or MNEME_STORE");
-    if (n < 0 || (size_t)n >= size)
+    if (n < 0 || (size_t)n >= size_min(size, sizeof made))
         return error_set(error, MNEME_TOO_LARGE, "the path of the default store is too long");
+    memcpy(path, made, (size_t)n + 1);
     return 0;
 }
 

@@ -246,7 +246,7 @@ int kv_env_open(const char *path, const struct kv_options *options, struct kv_en
         env->handles++;
     } else {
         status = env_open_new(path, options, &info, no_write, &env, error);
-        if (status == 0) {
+        if (env) { /* it is NULL still when opening failed */
             env->next = registry;
             registry = env;
         }
@@ -263,9 +263,10 @@ void kv_env_close(struct kv_env *env) {
     registry_lock();
     if (--env->handles == 0) {
         struct kv_env **at = &registry;
-        while (*at != env)
+        while (*at && *at != env)
             at = &(*at)->next;
-        *at = env->next;
+        if (*at)
+            *at = env->next;
         env_destroy(env);
     }
     registry_unlock();

@@ -46,23 +46,25 @@ struct kv_key kv_time_prefix(mneme_kind kind) {
     return key;
 }
 
-/* 48 bits of a hash stand for (kind, name, value): keys stay short, and a reader compares the
- * record's own attributes, so that a collision costs a look and never a wrong answer. */
+/* 40 bits of a hash stand for name and value: keys stay short, and a reader compares the record's
+ * own attributes, so that a collision costs a look and never a wrong answer. Attributes come last
+ * of all, and those of dictionaries (kind 8) first among them, so that a store's first import finds
+ * nothing behind its keys, and fills pages to the brim. */
 struct kv_key kv_attribute_prefix(mneme_kind kind, const struct attribute *attribute) {
-    XXH64_hash_t name =
-        XXH3_64bits_withSeed(attribute->name.data, attribute->name.size, (XXH64_hash_t)kind);
+    XXH64_hash_t name = XXH3_64bits(attribute->name.data, attribute->name.size);
     XXH64_hash_t hash = XXH3_64bits_withSeed(attribute->value.data, attribute->value.size, name);
     uint8_t bytes[8];
     put_be64(bytes, hash);
     struct kv_key key = {.size = 0};
-    key_add_byte(&key, 'A');
-    key_add(&key, bytes, 6);
+    key_add_byte(&key, 'V');
+    key_add_byte(&key, (uint8_t)kind % MNEME_DICTIONARY);
+    key_add(&key, bytes, 5);
     return key;
 }
 
 struct kv_key kv_child_prefix(const mneme_id *parent, mneme_kind kind) {
     struct kv_key key = {.size = 0};
-    key_add_byte(&key, 'P');
+    key_add_byte(&key, 'C');
     key_add(&key, parent->bytes, sizeof parent->bytes);
     key_add_byte(&key, (uint8_t)kind);
     return key;
@@ -100,9 +102,9 @@ size_t kv_index_prefix_size(const uint8_t *key, size_t size) {
     switch (size ? key[0] : 0) {
     case 'T':
         return 1 + 1;
-    case 'A':
-        return 1 + 6;
-    case 'P':
+    case 'V':
+        return 1 + 1 + 5;
+    case 'C':
         return 1 + sizeof(mneme_id) + 1;
     default:
         return 0;

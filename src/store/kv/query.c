@@ -58,11 +58,15 @@ static void scan_close(struct scan *scan) {
     index_close(&scan->walk);
 }
 
-static int scan_renew(struct scan *scan) {
+/* Take a new snapshot, as any read does: others may have grown the map meanwhile. After a failure
+ * there is none. */
+static int scan_renew(struct scan *scan, mneme_error *error) {
     scan_close(scan);
-    mdb_txn_reset(scan->txn);
-    int rc = mdb_txn_renew(scan->txn);
-    return rc ? rc : scan_open(scan);
+    kv_read_end(scan->env, scan->txn);
+    scan->txn = NULL;
+    TRY(kv_read_begin(scan->env, &scan->txn, error));
+    int rc = scan_open(scan);
+    return rc ? kv_fail(error, rc, "cannot read an index") : 0;
 }
 
 /* Seek in the records table; the key goes to scan->last. */
@@ -104,22 +108,18 @@ static int scan_step(struct scan *scan) {
     return rc;
 }
 
-/* Go to the next key in range: 0, MDB_NOTFOUND at the end, or LMDB's code. */
-static int scan_next(struct scan *scan) {
+/* Go to the next key in range; *found is false at the end. */
+static int scan_next(struct scan *scan, bool *found, mneme_error *error) {
     bool seek = !scan->started;
     if (++scan->looked_at % KV_SCAN_SLICE == 0 && scan->started) {
-        int rc = scan_renew(scan);
-        if (rc)
-            return rc;
+        TRY(scan_renew(scan, error));
         seek = true;
     }
     int rc = seek ? scan_seek(scan) : scan_step(scan);
-    if (rc)
-        return rc;
+    *found = rc == 0 && (scan->backward ? kv_key_compare(&scan->last, &scan->low) >= 0
+                                        : kv_key_compare(&scan->last, &scan->high) < 0);
     scan->started = true;
-    bool inside = scan->backward ? kv_key_compare(&scan->last, &scan->low) >= 0
-                                 : kv_key_compare(&scan->last, &scan->high) < 0;
-    return inside ? 0 : MDB_NOTFOUND;
+    return rc && rc != MDB_NOTFOUND ? kv_fail(error, rc, "cannot read an index") : 0;
 }
 
 /* ---- Planning ----------------------------------------------------------------------------- */
@@ -217,17 +217,15 @@ static int scan_collect(struct scan *scan, const struct store_query *query, stru
     size_t start = out->count;
     *more = false;
     for (;;) {
-        int rc = scan_next(scan);
-        if (rc == MDB_NOTFOUND)
+        bool found;
+        TRY(scan_next(scan, &found, error));
+        if (!found)
             return 0;
-        if (rc)
-            return kv_fail(error, rc, "cannot read an index");
         mneme_id id;
         if (!scan_id(scan, query->kind, &id))
             continue;
         AUTO_ARENA struct arena scratch = {.first_size = 4096};
         struct stored_record record;
-        bool found;
         TRY(kv_load(scan->env, scan->txn, query->kind, &id, &scratch, &record, &found, error));
         if (!found || !query_matches(query, &record))
             continue;
@@ -253,6 +251,7 @@ int kv_query(struct store *store, const struct store_query *query, struct record
     int status = rc ? kv_fail(error, rc, "cannot read an index")
                     : scan_collect(&scan, query, out, more, error);
     scan_close(&scan);
-    kv_read_end(env, scan.txn);
+    if (scan.txn)
+        kv_read_end(env, scan.txn);
     return status;
 }
