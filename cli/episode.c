@@ -124,9 +124,9 @@ static int run_step(struct cli *cli) {
         .time_us = option_time(cli, "time"),
         .tool = option_text(cli, "tool"),
         .action = option_text(cli, "action"),
-        .parameters = option_text(cli, "parameters"),
-        .has_latency = option_given(cli, "latency"),
-        .latency_ms = option_whole(cli, "latency", 0),
+        .parameters = option_text(cli, "params"),
+        .has_latency = option_given(cli, "latency-ms"),
+        .latency_ms = option_whole(cli, "latency-ms", 0),
         .has_tokens = option_given(cli, "tokens"),
         .tokens = option_whole(cli, "tokens", 0),
         .metadata = option_pairs(cli, "meta"),
@@ -151,19 +151,19 @@ static int run_step(struct cli *cli) {
 }
 
 static const char *const step_examples[] = {
-    "mneme episode step $id --tool grep --parameters '[\"login\"]' --output 3",
+    "mneme episode step $id --tool grep --params '[\"login\"]' --output 3",
     "make test 2>&1 | mneme episode step $id --tool make --output -",
-    "mneme episode step $id --tool fetch --error \"no answer\" --latency 3000",
+    "mneme episode step $id --tool fetch --error \"no answer\" --latency-ms 3000",
     NULL,
 };
 static const struct option step_options[] = {
     OPTION_TEXT("tool", "NAME", "the tool used"),
     OPTION_TEXT("action", "TEXT", "what was done with it"),
-    OPTION_TEXT("parameters", "JSON", "what the tool was given"),
+    OPTION_TEXT("params", "JSON", "what the tool was given"),
     OPTION_TEXT("output", "TEXT", "it worked; - reads standard input"),
     OPTION_TEXT("error", "TEXT", "it failed; - reads standard input"),
     OPTION_SWITCH("timeout", "no answer in time"),
-    OPTION_WHOLE("latency", "MS", "how long it took", 0, INT64_MAX),
+    OPTION_WHOLE("latency-ms", "N", "how long it took, in milliseconds", 0, INT64_MAX),
     OPTION_WHOLE("tokens", "N", "tokens spent", 0, INT64_MAX),
     OPTION_PAIR("meta", "NAME=VALUE", "metadata", .repeats = true),
     OPTION_TIME("time", "TIME", "when; now if not given"),

@@ -39,8 +39,8 @@ class Life(CliCase):
 
     def test_steps__are_numbered_and_shown_whole(self):
         number = self.start()
-        first, = self.good("--json", "episode", "step", number, "--tool", "grep", "--parameters",
-                           '{"p": 1.50}', "--output", "-", "--latency", "12", "--tokens", "0",
+        first, = self.good("--json", "episode", "step", number, "--tool", "grep", "--params",
+                           '{"p": 1.50}', "--output", "-", "--latency-ms", "12", "--tokens", "0",
                            "--meta", "host=a", stdin="line 1\nline 2\n").lines
         second = self.good("episode", "step", number, "--action", "wait", "--timeout").out
         self.good("episode", "step", number, "--tool", "fetch", "--error", "refused")

@@ -35,7 +35,7 @@ class Import(CliCase):
 
     def test_export__comes_back_byte_for_byte(self):
         number = self.start("a", "--tag", "t", "--meta", "k=v")
-        self.good("episode", "step", number, "--tool", "x", "--parameters", '{"a": 1.0}')
+        self.good("episode", "step", number, "--tool", "x", "--params", '{"a": 1.0}')
         self.good("episode", "complete", self.start("b"), "--outcome", "success", "--reward", "1")
         self.good("pattern", "put", "--type", "context", "--name", "n")
         text = self.everything()
