@@ -1,0 +1,163 @@
+/*
+ * bench.c - `mneme bench`: its arguments, and which bench they ask for.
+ */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/benches.h"
+#include "bench/generate.h"
+
+enum { ROUNDS_DEFAULT = 7 };
+
+const char bench_usage[] =
+    "usage: mneme bench store|codec|import [--json] [--long] [--rounds N] [--dir DIR]\n"
+    "       mneme bench generate N [--seed S]\n"
+    "\n"
+    "Measures speed and size. Every row is a ratio to a reference that was measured in the same\n"
+    "run; docs/bench.md explains each. A goal that does not hold is printed as MISSED, and the\n"
+    "exit code is 0 all the same.\n"
+    "\n"
+    "examples:\n"
+    "  mneme bench store                 durable writes, reads, growth; one to three minutes\n"
+    "  mneme bench codec --json          sizes and compression; one JSON object a line\n"
+    "  mneme bench import --rounds 15    more rounds, narrower medians\n"
+    "  mneme bench generate 1000 > episodes.jsonl   made-up episodes, to try an import with\n"
+    "\n"
+    "options:\n"
+    "  --json        one JSON object a row: bench, case, value, unit, reference,\n"
+    "                reference_value, ratio, goal, holds\n"
+    "  --long        larger sizes; may take more than three minutes\n"
+    "  --quick       tiny sizes, to see that all runs; the figures mean nothing\n"
+    "  --rounds N    rounds that the medians are of, 1 to 99 (default 7)\n"
+    "  --dir DIR     where stores are made, and removed again (default: $TMPDIR unless that is\n"
+    "                a tmpfs, else the current directory)\n"
+    "  --seed S      other made-up episodes (default 1)\n"
+    "\n"
+    "Real episodes come from tau-bench-airline.json in $MNEME_DATA_DIR; without it, made-up ones\n"
+    "stand in, and the line \"data:\" below the table says so.\n";
+
+struct bench {
+    const char *name;
+    int (*run)(const struct bench_options *options, mneme_error *error);
+};
+static const struct bench benches[] = {{"store", store_bench},
+                                       {"codec", codec_bench},
+                                       {"import", import_bench},
+                                       {"generate", generate_main}};
+
+static const struct bench *bench_find(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(benches); i++)
+        if (strcmp(benches[i].name, name) == 0)
+            return &benches[i];
+    return NULL;
+}
+
+/* ---- Arguments ---------------------------------------------------------------------------- */
+
+static int parse_number(const char *text, const char *what, uint64_t most, uint64_t *out,
+                        mneme_error *error) {
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || value > most)
+        return error_set(error, MNEME_INVALID, "%s: '%.60s' is not a number up to %llu", what, text,
+                         (unsigned long long)most);
+    *out = value;
+    return 0;
+}
+
+/* The value of an option, "--name VALUE" or "--name=VALUE"; NULL when argv[*at] is another. */
+static const char *option_value(int argc, char **argv, int *at, const char *name) {
+    size_t size = strlen(name);
+    const char *argument = argv[*at];
+    if (strncmp(argument, name, size) == 0 && argument[size] == '=')
+        return argument + size + 1;
+    if (strcmp(argument, name) != 0)
+        return NULL;
+    return *at + 1 < argc ? argv[++*at] : "";
+}
+
+static int parse_flag(const char *argument, struct bench_options *options, mneme_error *error) {
+    if (strcmp(argument, "--json") == 0)
+        options->json = true;
+    else if (strcmp(argument, "--long") == 0)
+        options->long_run = true;
+    else if (strcmp(argument, "--quick") == 0)
+        options->quick = true;
+    else
+        return error_set(error, MNEME_INVALID, "no option '%.60s'; see `mneme bench --help`",
+                         argument);
+    return 0;
+}
+
+static int parse_option(int argc, char **argv, int *at, struct bench_options *options,
+                        mneme_error *error) {
+    const char *value;
+    if ((value = option_value(argc, argv, at, "--rounds"))) {
+        uint64_t rounds;
+        TRY(parse_number(value, "--rounds", BENCH_ROUNDS_MAX, &rounds, error));
+        if (rounds == 0)
+            return error_set(error, MNEME_INVALID, "--rounds: at least 1");
+        options->rounds = (unsigned)rounds;
+    } else if ((value = option_value(argc, argv, at, "--seed"))) {
+        TRY(parse_number(value, "--seed", UINT64_MAX, &options->seed, error));
+    } else if ((value = option_value(argc, argv, at, "--dir"))) {
+        if (!*value)
+            return error_set(error, MNEME_INVALID, "--dir needs a directory");
+        options->directory = value;
+    } else {
+        return parse_flag(argv[*at], options, error);
+    }
+    return 0;
+}
+
+/* What stands alone: the bench, and for generate a number. */
+static int parse_word(const char *word, struct bench_options *options, bool *counted,
+                      mneme_error *error) {
+    if (!options->name) {
+        const struct bench *bench = bench_find(word);
+        if (!bench)
+            return error_set(error, MNEME_INVALID,
+                             "no bench '%.60s'; there are store, codec, import and generate", word);
+        options->name = bench->name;
+        return 0;
+    }
+    if (strcmp(options->name, "generate") != 0 || *counted)
+        return error_set(error, MNEME_INVALID, "one argument too many: '%.60s'", word);
+    *counted = true;
+    return parse_number(word, "generate", UINT64_C(1) << 40, &options->count, error);
+}
+
+static int parse_arguments(int argc, char **argv, struct bench_options *options,
+                           mneme_error *error) {
+    bool counted = false;
+    *options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .seed = 1};
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-')
+            TRY(parse_option(argc, argv, &i, options, error));
+        else
+            TRY(parse_word(argv[i], options, &counted, error));
+    }
+    if (!options->name)
+        return error_set(error, MNEME_INVALID,
+                         "which bench: store, codec, import or generate? See `mneme bench --help`");
+    if (strcmp(options->name, "generate") == 0 && !counted)
+        return error_set(error, MNEME_INVALID, "generate how many episodes?");
+    return 0;
+}
+
+int bench_main(int argc, char **argv) {
+    struct bench_options options;
+    mneme_error error = {0};
+    int status = parse_arguments(argc, argv, &options, &error);
+    const struct bench *bench = status == 0 ? bench_find(options.name) : NULL;
+    if (bench)
+        status = bench->run(&options, &error);
+    if (status == 0)
+        return 0;
+    fprintf(stderr, "mneme bench: %s\n", error.message);
+    return mneme_status_exit_code(status);
+}

@@ -1,0 +1,28 @@
+/*
+ * options.h - what the user of `mneme bench` asked for.
+ */
+#ifndef MNEME_BENCH_OPTIONS_H
+#define MNEME_BENCH_OPTIONS_H
+
+#include "base/base.h"
+
+enum { BENCH_ROUNDS_MAX = 99 };
+
+struct bench_options {
+    const char *name; /* "store", "codec", "import" or "generate" */
+    bool json;
+    bool long_run;   /* larger sizes; may take more than three minutes */
+    bool quick;      /* tiny sizes, for a test that everything runs; its figures mean nothing */
+    unsigned rounds; /* 1 to BENCH_ROUNDS_MAX */
+    const char *directory; /* where stores are made; NULL: $TMPDIR or the current directory */
+    uint64_t count;        /* of generate: how many episodes */
+    uint64_t seed;
+};
+
+/* One of three sizes. */
+static inline size_t bench_size(const struct bench_options *options, size_t quick, size_t usual,
+                                size_t longer) {
+    return options->quick ? quick : options->long_run ? longer : usual;
+}
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * report.c - rows as a table of 100 columns or as lines of JSON, and what stands below the table.
+ */
+#include "bench/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "codec/codec.h"
+
+/* ---- Numbers ----------------------------------------------------------------------------- */
+
+void format_count(char text[COUNT_TEXT_SIZE], size_t count) {
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%zu", count);
+    for (int i = 0; i < size; i++) {
+        if (i && (size - i) % 3 == 0)
+            *text++ = ',';
+        *text++ = digits[i];
+    }
+    *text = 0;
+}
+
+/* Three digits and more; values are not negative. */
+static void format_value(char text[COUNT_TEXT_SIZE], double value) {
+    if (value >= 999.5 && value < 1e15)
+        format_count(text, (size_t)(value + 0.5));
+    else
+        snprintf(text, COUNT_TEXT_SIZE, "%.*f", value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value);
+}
+
+static void format_goal(char text[32], struct goal goal) {
+    if (goal.kind == GOAL_NONE)
+        text[0] = 0;
+    else
+        snprintf(text, 32, "%s %g", goal.kind == GOAL_AT_LEAST ? ">=" : "<=", goal.bound);
+}
+
+static bool goal_holds(struct goal goal, double ratio) {
+    return goal.kind == GOAL_AT_LEAST ? ratio >= goal.bound : ratio <= goal.bound;
+}
+
+/* ---- Rows -------------------------------------------------------------------------------- */
+
+static void print_json_row(struct report *report, const struct row *row, double ratio) {
+    AUTO_BUF struct buf line = BUF_INIT(4096);
+    char goal[32];
+    format_goal(goal, row->goal);
+    bool has_goal = row->goal.kind != GOAL_NONE;
+    buf_append_string(&line, "{\"bench\":");
+    json_put_string(&line, slice_of_string(report->options->name));
+    buf_append_string(&line, ",\"case\":");
+    json_put_string(&line, slice_of_string(row->name));
+    buf_append_string(&line, ",\"value\":");
+    json_put_double(&line, row->value.median);
+    buf_append_string(&line, ",\"unit\":");
+    json_put_string(&line, slice_of_string(row->unit));
+    buf_append_string(&line, ",\"reference\":");
+    if (row->reference) {
+        json_put_string(&line, slice_of_string(row->reference));
+        buf_append_string(&line, ",\"reference_value\":");
+        json_put_double(&line, row->reference_value.median);
+        buf_append_string(&line, ",\"ratio\":");
+        json_put_double(&line, ratio);
+    } else {
+        buf_append_string(&line, "null,\"reference_value\":null,\"ratio\":null");
+    }
+    buf_append_string(&line, ",\"goal\":");
+    if (has_goal)
+        json_put_string(&line, slice_of_string(goal));
+    else
+        buf_append_string(&line, "null");
+    buf_printf(&line, ",\"holds\":%s}\n",
+               !has_goal                      ? "null"
+               : goal_holds(row->goal, ratio) ? "true"
+                                              : "false");
+    fwrite(line.data, 1, line.size, report->out);
+}
+
+/* A line of the table, of at most 100 columns, without the white space at its end. */
+static void print_line(struct report *report, const char *const cells[8]) {
+    char line[256];
+    int size = snprintf(line, sizeof line, "%-31s %8s %-5s  %-20s %8s %6s  %-7s %s", cells[0],
+                        cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]);
+    while (size > 0 && line[size - 1] == ' ')
+        size--;
+    fprintf(report->out, "%.*s\n", size, line);
+}
+
+static void print_table_row(struct report *report, const struct row *row, double ratio) {
+    char value[COUNT_TEXT_SIZE], reference_value[COUNT_TEXT_SIZE] = "", ratio_text[32] = "";
+    char goal[32];
+    format_value(value, row->value.median);
+    format_goal(goal, row->goal);
+    if (row->reference) {
+        int decimals = ratio < 9.995 ? 3 : ratio < 99.95 ? 1 : 0;
+        format_value(reference_value, row->reference_value.median);
+        snprintf(ratio_text, sizeof ratio_text, "%.*f", decimals, ratio);
+    }
+    const char *verdict = row->goal.kind == GOAL_NONE    ? ""
+                          : goal_holds(row->goal, ratio) ? "holds"
+                                                         : "MISSED";
+    print_line(report, (const char *const[]){row->name, value, row->unit,
+                                             row->reference ? row->reference : "", reference_value,
+                                             ratio_text, goal, verdict});
+}
+
+static void clear_progress(struct report *report) {
+    if (report->progress_shown)
+        fputs("\r\033[K", stderr);
+    report->progress_shown = false;
+}
+
+void report_row(struct report *report, const struct row *row) {
+    double ratio = row->reference && row->reference_value.median > 0
+                       ? row->value.median / row->reference_value.median
+                       : 0;
+    clear_progress(report);
+    if (row->goal.kind != GOAL_NONE) {
+        report->goals++;
+        report->missed += !goal_holds(row->goal, ratio);
+    }
+    if (row->value.spread > 0 && report->spread_count < COUNT_OF(report->spreads))
+        report->spreads[report->spread_count++] = row->value.spread;
+    if (report->options->json)
+        print_json_row(report, row, ratio);
+    else
+        print_table_row(report, row, ratio);
+    fflush(report->out);
+}
+
+/* ---- Around the rows ---------------------------------------------------------------------- */
+
+void report_begin(struct report *report, const struct bench_options *options) {
+    *report = (struct report){.options = options, .out = stdout};
+    (void)getloadavg(&report->load, 1);
+    if (!options->json)
+        print_line(report, (const char *const[]){"case", "value", "unit", "reference", "value",
+                                                 "ratio", "goal", ""});
+}
+
+void report_heading(struct report *report, const char *text) {
+    clear_progress(report);
+    if (!report->options->json)
+        fprintf(report->out, "-- %s\n", text);
+}
+
+void report_progress(struct report *report, const char *format, ...) {
+    if (!isatty(STDERR_FILENO))
+        return;
+    clear_progress(report);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fflush(stderr);
+    report->progress_shown = true;
+}
+
+/* "AMD EPYC-Genoa Processor"; "" when the kernel does not tell. */
+static void read_processor(char text[64]) {
+    char line[256];
+    text[0] = 0;
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    if (!file)
+        return;
+    while (!text[0] && fgets(line, sizeof line, file)) {
+        char *name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        if (name)
+            snprintf(text, 64, "%.*s, ", (int)strcspn(name + 2, "\n"), name + 2);
+    }
+    fclose(file);
+}
+
+static void print_footer(struct report *report, const char *file_system) {
+    char processor[64];
+    struct utsname system;
+    FILE *out = report->out;
+    read_processor(processor);
+    uname(&system);
+    struct measured spread = measured_of(report->spreads, report->spread_count);
+    double widest = report->spread_count ? report->spreads[report->spread_count - 1] : 0;
+    fputc('\n', out);
+    if (report->missed)
+        fprintf(out, "goals:   %u of %u missed\n", report->missed, report->goals);
+    else if (report->goals)
+        fprintf(out, "goals:   all %u hold\n", report->goals);
+    fprintf(out, "machine: %s%ld CPUs, %s %s, %s; load before: %.1f\n", processor,
+            sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, file_system,
+            report->load);
+    fprintf(out, "data:    %s\n", report->data);
+    fprintf(
+        out,
+        "rounds:  medians of %u, in turn with their reference, after one not counted\n"
+        "spread:  the middle half of the rounds of a row within +-%.1f %%; at worst +-%.1f %%\n",
+        report->options->rounds, spread.median * 100, widest * 100);
+    if (report->options->quick)
+        fputs("--quick: these sizes are too small for the figures to mean anything\n", out);
+}
+
+int report_end(struct report *report, const char *file_system, mneme_error *error) {
+    clear_progress(report);
+    if (!report->options->json)
+        print_footer(report, file_system);
+    if (fflush(report->out) != 0 || ferror(report->out))
+        return error_set_errno(error, errno ? errno : EIO, "cannot write the results");
+    return 0;
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# bench_test.sh - every bench runs, in its smallest form, and prints what docs/bench.md promises:
+# JSON lines of exactly nine members, a table that fits in 100 columns, nothing left behind. What
+# the figures say is no matter here.
+set -eu
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/mneme-bench-test-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/stores"
+
+bench() {
+    "$MNEME_BINARY" bench "$@"
+}
+
+fail() {
+    echo "bench_test: $*" >&2
+    exit 1
+}
+
+# The lines of one bench: each an object with the promised members, of the promised types.
+check_json() {
+    python3 - "$1" "$2" <<'END'
+import json, math, sys
+
+members = ["bench", "case", "value", "unit", "reference", "reference_value", "ratio", "goal",
+           "holds"]
+name, path = sys.argv[1:]
+rows = [json.loads(line) for line in open(path, encoding="utf-8")]
+assert rows, "no rows"
+for row in rows:
+    assert list(row) == members, row
+    assert row["bench"] == name and row["case"] and row["unit"], row
+    assert math.isfinite(row["value"]) and row["value"] >= 0, row
+    assert (row["goal"] is None) == (row["holds"] is None), row
+    if row["reference"] is None:
+        assert row["reference_value"] is row["ratio"] is row["goal"] is None, row
+    elif row["reference_value"] > 0:
+        assert math.isclose(row["ratio"], row["value"] / row["reference_value"]), row
+    if row["goal"] is not None:
+        sign, bound = row["goal"].split()
+        met = {">=": row["ratio"] >= float(bound), "<=": row["ratio"] <= float(bound)}
+        assert row["holds"] is met[sign], row
+assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a case twice"
+END
+}
+
+for name in store codec import; do
+    bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$work/rows" 2>"$work/errors" ||
+        fail "$name failed: $(cat "$work/errors")"
+    check_json "$name" "$work/rows" || fail "$name: see above"
+    [ -z "$(ls "$work/stores")" ] || fail "$name leaves files behind"
+done
+
+# Without real data, made-up episodes stand in, and the table says so.
+MNEME_DATA_DIR=$work bench codec --quick --rounds 1 --dir "$work/stores" >"$work/table"
+grep -q '^data: .*GENERATED' "$work/table" || fail "the table hides that its data is generated"
+awk 'length($0) > 100 { exit 1 }' "$work/table" || fail "a line of the table is over 100 columns"
+
+# Generated episodes are always the same, and can be imported.
+bench generate 50 >"$work/one.jsonl"
+bench generate 50 >"$work/two.jsonl"
+bench generate 50 --seed 2 >"$work/other.jsonl"
+cmp -s "$work/one.jsonl" "$work/two.jsonl" || fail "generate gives other episodes the second time"
+! cmp -s "$work/one.jsonl" "$work/other.jsonl" || fail "a seed makes no difference"
+[ "$(wc -l <"$work/one.jsonl")" -eq 50 ] || fail "generate 50 gives another number of lines"
+"$MNEME_BINARY" --store "$work/memory.mdb" import "$work/one.jsonl" >"$work/out" 2>&1 ||
+    fail "generated episodes cannot be imported: $(cat "$work/out")"
+
+# What cannot be understood is a usage error, exit code 2, with a sentence that names it.
+refuse() {
+    word=$1
+    shift
+    code=0
+    bench "$@" >"$work/out" 2>"$work/errors" || code=$?
+    [ "$code" -eq 2 ] || fail "bench $*: exit code $code"
+    grep -q -- "$word" "$work/errors" || fail "bench $*: the message does not name $word"
+}
+refuse stroe stroe
+refuse --fast store --fast
+refuse --rounds store --rounds 0
+refuse --rounds store --rounds many
+refuse --dir store --dir
+refuse generate generate
+refuse extra store extra
