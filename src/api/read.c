@@ -102,7 +102,8 @@ int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_rec
     if (!kind_is_public(kind))
         return error_set(error, MNEME_INVALID, "there are no records of kind %d to read",
                          (int)kind);
-    AUTO_RECORDS struct record_set stored = {0};
+    /* Room for most records at once: this is the hot path. */
+    AUTO_RECORDS struct record_set stored = {.arena.first_size = 8192};
     TRY(store_get_one(m->store, kind, id, &stored, error));
     size_t guess = sizeof(mneme_record) + sizeof(mneme_episode) + 256;
     AUTO_ARENA struct arena arena = {.first_size = guess + 2 * stored.records[0].plain_size};
@@ -193,6 +194,17 @@ int cursor_read(mneme_text text, const struct store_query *query, struct positio
 
 /* ---- Listing ------------------------------------------------------------------------------ */
 
+static bool text_is_missing(mneme_text text) { return text.size && !text.data; }
+
+static int query_check_texts(const mneme_query *query, mneme_error *error) {
+    for (size_t i = 0; i < query->where_count; i++)
+        if (text_is_missing(query->where[i].name) || text_is_missing(query->where[i].value))
+            return error_set(error, MNEME_INVALID, "query.where[%zu]: has a size but no data", i);
+    if (text_is_missing(query->after))
+        return error_set(error, MNEME_INVALID, "query.after: has a size but no data");
+    return 0;
+}
+
 static int query_check(const mneme_query *query, mneme_error *error) {
     if (!query)
         return error_set(error, MNEME_INVALID, "the query is NULL");
@@ -217,7 +229,7 @@ static int query_check(const mneme_query *query, mneme_error *error) {
     if (query->id_prefix_size > sizeof(mneme_id) || (query->id_prefix_size && !query->id_prefix))
         return error_set(error, MNEME_INVALID, "query.id_prefix: %zu bytes; at most 16",
                          query->id_prefix_size);
-    return 0;
+    return query_check_texts(query, error);
 }
 
 static int query_translate(const mneme_query *query, struct arena *arena, struct store_query *out,

@@ -6,6 +6,11 @@
  * Only queued batches that nobody waits for need the flusher thread, which leads when enough have
  * gathered or the oldest is interval_ms old.
  *
+ * How much gathers. Writers that wait come back as soon as they are released. Were the next leader
+ * to commit at once, they would miss its group, and two halves would take turns. So while there is
+ * more than one, a leader waits until as many wait as did lately, but no longer than half a
+ * commit, or GATHER_MAX_US. A single writer never waits.
+ *
  * Order. Entries get numbers as they join the queue, groups are taken from its front, and groups
  * are committed one after the other. So `finished` says it all: entries up to that number have
  * ended. A ticket is its entry's number.
@@ -13,6 +18,8 @@
 #include "store/batched.h"
 #include "os/os.h"
 #include "store/store_impl.h"
+
+enum { GATHER_MAX_US = 500 };
 
 struct entry {
     struct entry *next;
@@ -46,9 +53,14 @@ struct batched {
     struct lock lock;       /* guards all that follows */
     struct signal work;     /* for the flusher: there is something in the queue */
     struct signal progress; /* for everybody else: a group has ended */
+    struct signal arrival;  /* for a leader that gathers: one more waits */
     struct entry *front, *back;
     size_t queued; /* operations in the queue */
     uint64_t joined, finished;
+    uint64_t last_unwaited; /* number of the last entry that nobody waits for */
+    size_t waiting;         /* entries in the queue that somebody waits for */
+    size_t expected;        /* how many waited lately, in the last group and behind it */
+    int64_t commit_us;      /* how long the last commit took */
     bool committing, closing, flusher_runs;
     pthread_t flusher;
     struct failure *failures; /* newest first */
@@ -70,6 +82,11 @@ static void queue_push(struct batched *b, struct entry *entry) {
         b->front = entry;
     b->back = entry;
     b->queued += entry->operations;
+    if (!entry->waited_for) {
+        b->last_unwaited = entry->number;
+    } else if (++b->waiting >= b->expected) {
+        signal_one(&b->arrival);
+    }
 }
 
 /* Cut a group off the front: one entry at least, and no more operations than allowed. */
@@ -87,6 +104,8 @@ static struct entry *queue_take(struct batched *b, size_t *batches) {
         b->back = NULL;
     last->next = NULL;
     b->queued -= operations;
+    for (struct entry *e = first; e; e = e->next)
+        b->waiting -= e->waited_for;
     return first;
 }
 
@@ -157,16 +176,39 @@ static void pass_the_lead(struct batched *b) {
         signal_one(&b->work);
 }
 
+/* Wait for the writers of the last group to come back; see the top of this file. */
+static void gather(struct batched *b) {
+    int64_t patience = b->commit_us / 2 < GATHER_MAX_US ? b->commit_us / 2 : GATHER_MAX_US;
+    int64_t deadline = clock_monotonic_us() + patience;
+    while (b->waiting && b->waiting < b->expected && b->queued < b->options.operations)
+        if (!signal_wait(&b->arrival, &b->lock, deadline))
+            break;
+}
+
+/* How many of a group's entries have a caller that waits. */
+static size_t count_waited(const struct entry *first) {
+    size_t count = 0;
+    for (const struct entry *e = first; e; e = e->next)
+        count += e->waited_for;
+    return count;
+}
+
 /* Commit one group. Called with the lock, with nobody committing and the queue not empty. */
 static void lead(struct batched *b) {
     ASSERT(!b->committing && b->front);
+    b->committing = true;
+    gather(b);
     size_t count;
     struct entry *first = queue_take(b, &count);
-    b->committing = true;
+    size_t waited = count_waited(first);
     lock_release(&b->lock);
+    int64_t started = clock_monotonic_us();
     int status = commit_entries(b, first, count);
+    int64_t took = clock_monotonic_us() - started;
     lock_acquire(&b->lock);
     b->committing = false;
+    b->commit_us = took;
+    b->expected = waited + b->waiting;
     b->groups++;
     b->grouped_batches += count;
     for (struct entry *e = first, *next; e; e = next) {
@@ -300,7 +342,8 @@ int batched_enqueue(struct store *store, const struct batch *batch, bool tickete
 
 int batched_wait(struct store *store, uint64_t ticket, int64_t timeout_ms, mneme_error *error) {
     struct batched *b = batched_of(store);
-    int64_t deadline = timeout_ms < 0 ? -1 : clock_monotonic_us() + timeout_ms * 1000;
+    bool bounded = timeout_ms >= 0 && timeout_ms < INT64_MAX / 2000;
+    int64_t deadline = bounded ? clock_monotonic_us() + timeout_ms * 1000 : -1;
     AUTO_LOCK(held, &b->lock);
     if (ticket == 0 || ticket > b->joined)
         return error_set(error, MNEME_NOT_FOUND, "ticket %llu was never given by this handle",
@@ -320,9 +363,10 @@ int batched_wait(struct store *store, uint64_t ticket, int64_t timeout_ms, mneme
     return 0;
 }
 
-/* Wait for everything that has joined so far. */
+/* Wait for everything queued so far that nobody waits for; what somebody waits for has not been
+ * acknowledged yet, and is no concern of ours. */
 static void drain(struct batched *b) {
-    uint64_t target = b->joined;
+    uint64_t target = b->last_unwaited;
     while (b->finished < target)
         (void)advance(b, -1);
 }
@@ -383,6 +427,7 @@ static void batched_destroy(struct batched *b) {
     }
     signal_fini(&b->work);
     signal_fini(&b->progress);
+    signal_fini(&b->arrival);
     lock_fini(&b->lock);
     mem_free(b);
 }
@@ -427,6 +472,7 @@ int batched_open(struct store *below, const struct batched_options *options, str
     lock_init(&b->lock, RANK_BATCHED);
     signal_init(&b->work);
     signal_init(&b->progress);
+    signal_init(&b->arrival);
     *out = &b->base;
     return 0;
 }
