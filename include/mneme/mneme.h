@@ -352,8 +352,8 @@ MNEME_API int mneme_record_to_json(const mneme_record *record, mneme_bytes *out,
 /*
  * Read one JSON object. `kind` says what it is when the object has no member "kind"
  * (MNEME_KIND_NONE: it must have one). *out is released with mneme_record_free.
- * MNEME_INVALID: names the field; not JSON, invalid UTF-8, duplicate or unknown members, more
- * than 64 levels.
+ * MNEME_INVALID: names the field; not JSON, invalid UTF-8, duplicate or unknown members.
+ * MNEME_TOO_LARGE: more than 64 levels, or over another limit.
  */
 MNEME_API int mneme_record_from_json(mneme_text json, mneme_kind kind, const mneme_record **out,
                                      mneme_error *error);

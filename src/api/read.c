@@ -54,6 +54,12 @@ static int attach_steps(mneme *m, mneme_record *episode, struct arena *arena, mn
     return 0;
 }
 
+/* Whether a record is an episode whose steps are records of their own. */
+static bool has_own_steps(const mneme_record *record) {
+    bool inside = record->flags & MNEME_FLAG_SEALED && !(record->flags & FLAG_LOOSE);
+    return record->kind == MNEME_EPISODE && !inside && !(record->flags & MNEME_FLAG_DELETED);
+}
+
 /* Whether a record still has the version that was read. */
 static int is_current(mneme *m, const mneme_record *record, bool *current, mneme_error *error) {
     AUTO_RECORDS struct record_set now = {0};
@@ -75,9 +81,7 @@ static int is_current(mneme *m, const mneme_record *record, bool *current, mneme
 int record_open(mneme *m, const struct stored_record *stored, struct arena *arena,
                 mneme_record *out, mneme_error *error) {
     TRY(decode(m, stored, arena, out, error));
-    bool open_episode =
-        out->kind == MNEME_EPISODE && !(out->flags & (MNEME_FLAG_SEALED | MNEME_FLAG_DELETED));
-    for (unsigned attempt = 0; open_episode && attempt < API_RETRIES; attempt++) {
+    for (unsigned attempt = 0; has_own_steps(out) && attempt < API_RETRIES; attempt++) {
         bool current;
         TRY(attach_steps(m, out, arena, error));
         TRY(is_current(m, out, &current, error));
@@ -89,8 +93,8 @@ int record_open(mneme *m, const struct stored_record *stored, struct arena *aren
             break; /* deleted meanwhile: what was read was true when the call began */
         TRY(status);
         TRY(decode(m, &now.records[0], arena, out, error));
-        open_episode = !(out->flags & MNEME_FLAG_SEALED);
     }
+    out->flags &= ~(uint32_t)FLAG_LOOSE;
     return 0;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "api/handle.h"
 
+enum { PATIENCE = 8 }; /* attempts to complete an episode at one stroke */
+
 static int write_check(const mneme *m, const mneme_write *how, mneme_error *error) {
     TRY(handle_check(m, error));
     if (m->options.read_only)
@@ -44,7 +46,6 @@ int mneme_put(mneme *m, const mneme_record *records, size_t count, const mneme_w
         return error_set(error, MNEME_NO_MEMORY, "no memory for %zu ids", count);
     for (unsigned attempt = 0;; attempt++) {
         AUTO_WRITES struct write_set set = {0};
-        batched_drain(m->store);
         int status = put_once(m, &set, records, count, how, made, error);
         if (status && write_set_again(&set, attempt))
             continue;
@@ -73,7 +74,6 @@ int mneme_delete(mneme *m, mneme_kind kind, const mneme_id *ids, size_t count,
     for (unsigned attempt = 0;; attempt++) {
         AUTO_WRITES struct write_set set = {0};
         int status = 0;
-        batched_drain(m->store);
         for (size_t i = 0; i < count && status == 0; i++)
             status = delete_one(m, &set, kind, &ids[i], error);
         if (status == 0)
@@ -142,6 +142,14 @@ static void complete_with(mneme_episode *episode, const mneme_completion *c, int
     }
 }
 
+static int check_not_completed(const struct stored_record *episode, mneme_error *error) {
+    if (!(episode->flags & MNEME_FLAG_SEALED))
+        return 0;
+    char text[ID_TEXT_SIZE];
+    id_format(&episode->id, text);
+    return error_set(error, MNEME_CONFLICT, "episode %s is already completed", text);
+}
+
 /*
  * The steps move into the episode's own record. What was read must be what is sealed: the episode
  * is put under the version that was read, each step is purged under its own, and the guard of
@@ -153,11 +161,7 @@ static int complete_once(mneme *m, struct write_set *set, const mneme_id *id,
     AUTO_RECORDS struct record_set stored = {0};
     mneme_record record;
     TRY(store_get_one(m->store, MNEME_EPISODE, id, &stored, error));
-    if (stored.records[0].flags & MNEME_FLAG_SEALED) {
-        char text[ID_TEXT_SIZE];
-        id_format(id, text);
-        return error_set(error, MNEME_CONFLICT, "episode %s is already completed", text);
-    }
+    TRY(check_not_completed(&stored.records[0], error));
     TRY(write_set_drop_children(m, set, id, MNEME_STEP, MUTATION_PURGE, error));
     TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
     mneme_episode episode = *record.as.episode;
@@ -169,6 +173,55 @@ static int complete_once(mneme *m, struct write_set *set, const mneme_id *id,
     put->condition = CONDITION_VERSION;
     put->expect_version = stored.records[0].version;
     return write_set_commit(m, set, how, error);
+}
+
+/*
+ * Others may append so fast that between the reading of the steps and the commit there is always
+ * one more. Then the episode is completed without them, which no append can disturb and after
+ * which there are none; readers find the steps where they are (FLAG_LOOSE). Then the steps move in.
+ * A process that dies between the two leaves the episode loose, which costs space and nothing else.
+ */
+static int complete_loosely(mneme *m, struct write_set *set, const mneme_id *id,
+                            const mneme_completion *completion, const mneme_write *how,
+                            mneme_error *error) {
+    AUTO_RECORDS struct record_set stored = {0};
+    mneme_record record;
+    TRY(store_get_one(m->store, MNEME_EPISODE, id, &stored, error));
+    TRY(check_not_completed(&stored.records[0], error));
+    TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
+    mneme_episode episode = *record.as.episode;
+    complete_with(&episode, completion, clock_wall_us());
+    episode.steps = (mneme_step_list){NULL, 0};
+    record.as.episode = &episode;
+    record.version = (mneme_version){0};
+    struct mutation *put;
+    TRY(write_set_put(m, set, &record, &put, error));
+    put->record.flags |= FLAG_LOOSE;
+    put->condition = CONDITION_VERSION;
+    put->expect_version = stored.records[0].version;
+    return write_set_commit(m, set, how, error);
+}
+
+/* Move the steps of a loose episode into it. It is completed already, so a failure is none. */
+static void move_steps_in(mneme *m, const mneme_id *id) {
+    for (unsigned attempt = 0; attempt < API_RETRIES; attempt++) {
+        AUTO_WRITES struct write_set set = {0};
+        AUTO_RECORDS struct record_set stored = {0};
+        mneme_record record;
+        struct mutation *put;
+        if (store_get_one(m->store, MNEME_EPISODE, id, &stored, NULL) ||
+            !(stored.records[0].flags & FLAG_LOOSE) ||
+            write_set_drop_children(m, &set, id, MNEME_STEP, MUTATION_PURGE, NULL) ||
+            record_open(m, &stored.records[0], &set.arena, &record, NULL))
+            return;
+        record.version = (mneme_version){0};
+        if (write_set_put(m, &set, &record, &put, NULL))
+            return;
+        put->condition = CONDITION_VERSION;
+        put->expect_version = stored.records[0].version;
+        if (write_set_commit(m, &set, NULL, NULL) == 0 || !set.raced)
+            return;
+    }
 }
 
 int mneme_episode_complete(mneme *m, const mneme_id *id, const mneme_completion *completion,
@@ -183,7 +236,11 @@ int mneme_episode_complete(mneme *m, const mneme_id *id, const mneme_completion 
     for (unsigned attempt = 0;; attempt++) {
         AUTO_WRITES struct write_set set = {0};
         batched_drain(m->store);
-        int status = complete_once(m, &set, id, completion, how, error);
+        bool loosely = attempt >= PATIENCE;
+        int status = loosely ? complete_loosely(m, &set, id, completion, how, error)
+                             : complete_once(m, &set, id, completion, how, error);
+        if (status == 0 && loosely)
+            move_steps_in(m, id);
         if (status == 0 || !write_set_again(&set, attempt))
             return status;
     }
@@ -248,6 +305,8 @@ static int tag_once(mneme *m, struct write_set *set, mneme_kind kind, const mnem
     mneme_record record;
     bool changed;
     TRY(store_get_one(m->store, kind, id, &stored, error));
+    if (stored.records[0].flags & FLAG_LOOSE) /* what is put has the steps inside */
+        TRY(write_set_drop_children(m, set, id, MNEME_STEP, MUTATION_PURGE, error));
     TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
     TRY(record_edit_tags(&set->arena, &record, tag, add, &changed, error));
     if (changed) {
@@ -255,6 +314,8 @@ static int tag_once(mneme *m, struct write_set *set, mneme_kind kind, const mnem
         TRY(write_set_put(m, set, &record, &put, error));
         put->condition = CONDITION_VERSION;
         put->expect_version = stored.records[0].version;
+    } else {
+        set->count = 0;
     }
     return write_set_commit(m, set, how, error);
 }

@@ -75,6 +75,7 @@ static int guard_children(struct write_set *set, const mneme_id *parent, mneme_k
 int write_set_drop_children(mneme *m, struct write_set *set, const mneme_id *parent,
                             mneme_kind kind, enum mutation_op op, mneme_error *error) {
     AUTO_RECORDS struct record_set children = {0};
+    batched_drain(m->store); /* what was queued before is part of what is read */
     TRY(children_get(m, kind, parent, true, &children, error));
     TRY(guard_children(set, parent, kind, &children, error));
     for (size_t i = 0; i < children.count; i++) {

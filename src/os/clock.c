@@ -44,8 +44,8 @@ static void date_of_days(int64_t days, int64_t *year, int64_t *month, int64_t *d
 }
 
 void time_format(int64_t time_us, char text[TIME_TEXT_SIZE]) {
+    int64_t micros = time_us % SECOND_US + (time_us % SECOND_US < 0 ? SECOND_US : 0);
     int64_t seconds = time_us / SECOND_US - (time_us % SECOND_US < 0);
-    int64_t micros = time_us - seconds * SECOND_US;
     int64_t days = seconds / DAY_SECONDS - (seconds % DAY_SECONDS < 0);
     int64_t left = seconds - days * DAY_SECONDS;
     int64_t year, month, day;

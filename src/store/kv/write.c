@@ -354,15 +354,15 @@ static enum attempt attempt(struct writer *w, struct batch *const *batches, size
 
 /* ---- Apply -------------------------------------------------------------------------------- */
 
-/* After a failed commit: whether it is in the file all the same, told by a record that only this
- * commit can have written, and confirmed by the disk. */
+/* After a failed commit: whether it is in the file all the same, told by the record that it wrote
+ * last (the others may have been written more than once in it), and confirmed by the disk. */
 static bool commit_is_in(struct kv_env *env, struct batch *const *batches, size_t count,
                          const bool *done, const struct result *results) {
     const struct mutation *witness = NULL;
     const struct result *got = NULL;
-    for (size_t i = 0; i < count && !witness; results += batches[i++]->count) {
-        for (size_t j = 0; !done[i] && j < batches[i]->count && !witness; j++) {
-            if (results[j].applied && results[j].change) {
+    for (size_t i = 0; i < count; results += batches[i++]->count) {
+        for (size_t j = 0; !done[i] && j < batches[i]->count; j++) {
+            if (results[j].change && (!got || results[j].change > got->change)) {
                 witness = &batches[i]->mutations[j];
                 got = &results[j];
             }
