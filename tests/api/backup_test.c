@@ -13,8 +13,7 @@
 
 enum { BATCH = 10 };
 
-/* ---- While others write
- * --------------------------------------------------------------------------------- */
+/* ---- While others write ---------------------------------------------------------------------- */
 
 struct writer {
     mneme *m;
@@ -154,8 +153,7 @@ static void backup_to_where_it_cannot_go__leaves_nothing(void **state) {
     store_close_ok(m);
 }
 
-/* ---- Statistics
- * ------------------------------------------------------------------------------------------ */
+/* ---- Statistics ------------------------------------------------------------------------------ */
 
 static void stats__count_what_is_there(void **state) {
     struct home *home = *state;

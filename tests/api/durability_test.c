@@ -54,8 +54,7 @@ static void put_relaxed(mneme *m, const char *name, mneme_id *id) {
     OK(mneme_put(m, &record, 1, &how, id, &error), &error);
 }
 
-/* ---- Tickets
- * --------------------------------------------------------------------------------------- */
+/* ---- Tickets --------------------------------------------------------------------------------- */
 
 static void ticketed_writes__share_a_commit_when_one_is_waited_for(void **state) {
     struct home *home = *state;
@@ -162,8 +161,7 @@ static void ticket__may_be_waited_for_by_many_threads(void **state) {
     store_close_ok(m);
 }
 
-/* ---- Relaxed writes and flush
- * ------------------------------------------------------------------------ */
+/* ---- Relaxed writes and flush ---------------------------------------------------------------- */
 
 static void relaxed_write__is_there_after_flush(void **state) {
     struct home *home = *state;
@@ -241,8 +239,7 @@ static void order_of_calls__is_the_order_of_effect(void **state) {
     store_close_ok(m);
 }
 
-/* ---- A small queue
- * ------------------------------------------------------------------------------------ */
+/* ---- A small queue --------------------------------------------------------------------------- */
 
 struct pusher {
     mneme *m;
@@ -283,8 +280,7 @@ static void full_queue__pushes_back_and_drops_nothing(void **state) {
     store_close_ok(m);
 }
 
-/* ---- After a kill
- * -------------------------------------------------------------------------------------- */
+/* ---- After a kill ---------------------------------------------------------------------------- */
 
 enum { PREFIX_MAX = 20000 };
 

@@ -113,8 +113,7 @@ static void path_that_is_too_long__is_refused(void **state) {
     (void)home;
 }
 
-/* ---- Permissions
- * --------------------------------------------------------------------------------- */
+/* ---- Permissions ----------------------------------------------------------------------------- */
 
 /* As somebody who is not root, to whom permissions mean nothing. */
 static int open_as_nobody(void *context) {
@@ -203,8 +202,7 @@ static void must_exist__makes_nothing(void **state) {
     store_close_ok(m);
 }
 
-/* ---- Options
- * -------------------------------------------------------------------------------------- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static void options_out_of_range__are_refused(void **state) {
     struct home *home = *state;
@@ -283,8 +281,7 @@ static void compressions__are_read_by_every_handle(void **state) {
     assert_verified(home->path);
 }
 
-/* ---- The default path
- * ----------------------------------------------------------------------------- */
+/* ---- The default path ------------------------------------------------------------------------ */
 
 static void default_store__follows_the_environment(void **state) {
     char path[256];
@@ -314,8 +311,7 @@ static void default_store__follows_the_environment(void **state) {
     unsetenv("MNEME_STORE");
 }
 
-/* ---- NULL
- * ----------------------------------------------------------------------------------------- */
+/* ---- NULL ------------------------------------------------------------------------------------ */
 
 static void null_arguments__are_refused(void **state) {
     struct home *home = *state;

@@ -11,8 +11,7 @@ enum { EPISODES = 200 };
 
 static const int64_t TIME = INT64_C(1763712120000000);
 
-/* ---- Records with a pattern to them
- * ---------------------------------------------------------------- */
+/* ---- Records with a pattern to them ---------------------------------------------------------- */
 
 static const char *const types[] = {"debugging", "testing", "other"};
 static const char *const domains[] = {"airline", "retail"};
@@ -68,8 +67,7 @@ static int shelf_teardown(void **state) {
     return 0;
 }
 
-/* ---- Holding a listing against a filter
- * -------------------------------------------------------------- */
+/* ---- Holding a listing against a filter ------------------------------------------------------ */
 
 typedef bool matches(unsigned n);
 
@@ -144,9 +142,7 @@ static bool even_testing_recent(unsigned n) { return n % 2 == 0 && n % 3 == 1 &&
 static bool open_ones(unsigned n) { return (n + 1) % 5 == 0; }
 static bool success(unsigned n) { return (n + 1) % 5 == 1; }
 
-/* ---- Cases
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Cases ----------------------------------------------------------------------------------- */
 
 static void by_time__bounds_are_since_and_before(void **state) {
     struct shelf *s = *state;
@@ -332,9 +328,7 @@ static void query_that_makes_no_sense__is_refused(void **state) {
     }
 }
 
-/* ---- Cursors
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Cursors --------------------------------------------------------------------------------- */
 
 static void cursor_of(struct shelf *s, const mneme_query *query, char cursor[256], size_t *size) {
     const mneme_page *page;

@@ -7,9 +7,7 @@
 #include "support/api_fixture.h"
 #include "support/random_record.h"
 
-/* ---- Ids
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Ids ------------------------------------------------------------------------------------- */
 
 static void id__goes_to_text_and_back(void **state) {
     char written[MNEME_ID_TEXT_SIZE];
@@ -52,8 +50,7 @@ static void id_that_is_none__is_refused(void **state) {
     }
 }
 
-/* ---- Times
- * --------------------------------------------------------------------------------------------- */
+/* ---- Times ----------------------------------------------------------------------------------- */
 
 static void time__goes_to_text_and_back(void **state) {
     static const struct {
@@ -146,8 +143,7 @@ static void time_that_is_none__is_refused(void **state) {
     }
 }
 
-/* ---- Codes and kinds
- * ------------------------------------------------------------------------------------- */
+/* ---- Codes and kinds ------------------------------------------------------------------------- */
 
 static void every_code__has_a_name_a_text_and_an_exit_code(void **state) {
     (void)state;
@@ -175,9 +171,7 @@ static void every_kind__has_a_name(void **state) {
     assert_null(mneme_kind_name((mneme_kind)-1));
 }
 
-/* ---- Records
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Records --------------------------------------------------------------------------------- */
 
 static void record__goes_to_json_and_back_the_same(void **state) {
     struct rng rng = {5};

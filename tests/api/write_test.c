@@ -62,8 +62,7 @@ static int put(mneme *m, mneme_record record, const mneme_write *how, mneme_id *
 
 #define RECORD(kind_, member_, body_) ((mneme_record){.kind = (kind_), .as.member_ = (body_)})
 
-/* ---- Put
- * ------------------------------------------------------------------------------------------ */
+/* ---- Put ------------------------------------------------------------------------------------- */
 
 static void put_fills_in__id_time_and_version(void **state) {
     mneme *m = ((struct store_home *)*state)->m;
@@ -173,8 +172,7 @@ static void put_keeping_versions__lets_the_greater_one_win(void **state) {
     mneme_release(m, r);
 }
 
-/* ---- Episodes
- * ------------------------------------------------------------------------------------- */
+/* ---- Episodes -------------------------------------------------------------------------------- */
 
 static void episode_lives__from_start_to_completion(void **state) {
     mneme *m = ((struct store_home *)*state)->m;
@@ -367,8 +365,7 @@ static void completed_with_loose_steps__is_completed_and_loses_none(void **state
     assert_int_equal(count_records(m, MNEME_STEP), 0); /* rewritten, it has them inside */
 }
 
-/* ---- Deletes
- * -------------------------------------------------------------------------------------- */
+/* ---- Deletes --------------------------------------------------------------------------------- */
 
 static mneme_id put_checkpoint(mneme *m, const mneme_id *episode, const char *note) {
     mneme_checkpoint checkpoint = {.episode = *episode, .note = text(note), .state = text("{}")};
@@ -422,8 +419,7 @@ static void delete_of_many__is_all_or_nothing(void **state) {
     REFUSED(mneme_delete(m, MNEME_HEURISTIC, ids, 1, NULL, &error), MNEME_NOT_FOUND, &error);
 }
 
-/* ---- Tags
- * ------------------------------------------------------------------------------------------ */
+/* ---- Tags ------------------------------------------------------------------------------------ */
 
 static void tags__are_added_and_removed_once(void **state) {
     mneme *m = ((struct store_home *)*state)->m;
@@ -472,8 +468,7 @@ static void tags__are_added_and_removed_once(void **state) {
     mneme_release(m, r);
 }
 
-/* ---- Limits
- * ----------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static void what_is_too_large__is_refused_and_what_just_fits_is_kept(void **state) {
     mneme *m = ((struct store_home *)*state)->m;

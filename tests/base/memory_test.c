@@ -12,8 +12,7 @@
 
 #include "base/base.h"
 
-/* ---- Allocation
- * -------------------------------------------------------------------------------------------- */
+/* ---- Allocation ------------------------------------------------------------------------------ */
 
 static void mem_fail_after__fails_the_one_that_is_asked_for(void **state) {
     (void)state;
@@ -48,9 +47,7 @@ static void checked_arithmetic__leaves_the_result_when_it_overflows(void **state
     assert_true(out == SIZE_MAX);
 }
 
-/* ---- Slices
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Slices ---------------------------------------------------------------------------------- */
 
 static void slices__order_as_bytes_and_a_prefix_comes_first(void **state) {
     static const char *const rising[] = {"", "a", "aa", "ab", "b", "\x7f", "\xff"};
@@ -89,9 +86,7 @@ static void numbers__go_big_endian_and_back(void **state) {
     assert_int_equal(bytes[3], 0xfc);
 }
 
-/* ---- Buffers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Buffers --------------------------------------------------------------------------------- */
 
 static void buf__grows_up_to_its_maximum_and_no_further(void **state) {
     AUTO_BUF struct buf b = BUF_INIT(1000);
@@ -151,9 +146,7 @@ static void buf_printf__writes_no_nul_into_the_size(void **state) {
     assert_int_equal(b.size, 4);
 }
 
-/* ---- Arenas
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Arenas ---------------------------------------------------------------------------------- */
 
 static void arena__gives_aligned_memory_of_any_size(void **state) {
     AUTO_ARENA struct arena a = {.first_size = 100};

@@ -8,9 +8,7 @@
 #include "os/os.h"
 #include "support/api_fixture.h"
 
-/* ---- Locks
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Locks ----------------------------------------------------------------------------------- */
 
 struct counter {
     struct lock lock;
@@ -123,9 +121,7 @@ static void locks_in_falling_rank__are_caught_in_test_builds(void **state) {
 #endif
 }
 
-/* ---- Signals
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static void *signal_later(void *context) {
     struct counter *c = context;
@@ -157,8 +153,7 @@ static void signal__wakes_who_waits_and_deadlines_pass(void **state) {
     lock_fini(&c.lock);
 }
 
-/* ---- Threads and processes
- * ------------------------------------------------------------------------------------ */
+/* ---- Threads and processes ------------------------------------------------------------------- */
 
 static void *read_mask(void *context) {
     pthread_sigmask(SIG_SETMASK, NULL, context);

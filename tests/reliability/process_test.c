@@ -170,8 +170,7 @@ static void complete_races_with_appends__what_was_acknowledged_is_inside(void **
     munmap(crowd.told, sizeof *crowd.told);
 }
 
-/* ---- Fork
- * ---------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 struct forked {
     mneme *m;
@@ -356,8 +355,7 @@ static void file_deleted_under_a_handle__writes_are_refused(void **state) {
     assert_verified(home->path);
 }
 
-/* ---- A map that grows
- * ---------------------------------------------------------------------------- */
+/* ---- A map that grows ------------------------------------------------------------------------ */
 
 enum { BLOB = 20000, BLOBS = 120 };
 

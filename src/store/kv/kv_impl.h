@@ -226,8 +226,7 @@ bool pending_maybe(const struct pending *pending, const struct kv_key *prefix);
 /* Put them all into `table` and forget them; LMDB's code. */
 int pending_flush(struct pending *pending, MDB_txn *txn, MDB_dbi table);
 
-/* ---- Reading (read.c, query.c) and writing (write.c)
- * ---------------------------------------------- */
+/* ---- Reading (read.c, query.c) and writing (write.c) ----------------------------------------- */
 
 /* Load a record within a transaction. False in *found when there is none. */
 int kv_load(struct kv_env *env, MDB_txn *txn, mneme_kind kind, const mneme_id *id,
