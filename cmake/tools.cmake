@@ -10,15 +10,6 @@ file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
 set(cli_main ${PROJECT_SOURCE_DIR}/cli/main.c)
 list(REMOVE_ITEM cli_sources ${cli_main})
 
-# Tolerance while cli/ and bench/ are being written; goes when they are there.
-file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/absent.c "int main(void) { return 1; }\n")
-if(NOT EXISTS ${cli_main})
-    set(cli_main ${CMAKE_CURRENT_BINARY_DIR}/absent.c)
-endif()
-file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.c "typedef int nothing;\n")
-list(APPEND bench_sources ${CMAKE_CURRENT_BINARY_DIR}/empty.c)
-# End of the tolerance.
-
 add_library(mneme_bench OBJECT ${bench_sources})
 target_include_directories(mneme_bench PRIVATE .)
 target_compile_definitions(mneme_bench PRIVATE
