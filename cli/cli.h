@@ -20,8 +20,8 @@
 struct cli;
 
 struct option {
-    const char *name;        /* without the dashes; NULL ends a table */
-    const char *placeholder; /* of its value, in help */
+    const char *name;       /* without the dashes; NULL ends a table */
+    const char *value_name; /* of its value, in help */
     const char *help;
     struct value_rule value;
     bool repeats;
@@ -31,21 +31,21 @@ struct option {
 /* The rows of an option table; behind the arguments may follow .required or .repeats = true. */
 #define OPTION_SWITCH(name_, help_)                                                                \
     { .name = (name_), .help = (help_) }
-#define OPTION_OF(type_, name_, placeholder_, ...)                                                 \
-    { .name = (name_), .placeholder = (placeholder_), .value.type = (type_), .help = __VA_ARGS__ }
-#define OPTION_TEXT(name, placeholder, ...) OPTION_OF(VALUE_TEXT, name, placeholder, __VA_ARGS__)
-#define OPTION_FILE(name, placeholder, ...) OPTION_OF(VALUE_FILE, name, placeholder, __VA_ARGS__)
-#define OPTION_ID(name, placeholder, ...) OPTION_OF(VALUE_ID, name, placeholder, __VA_ARGS__)
-#define OPTION_TIME(name, placeholder, ...) OPTION_OF(VALUE_TIME, name, placeholder, __VA_ARGS__)
-#define OPTION_REAL(name, placeholder, ...) OPTION_OF(VALUE_REAL, name, placeholder, __VA_ARGS__)
-#define OPTION_PAIR(name, placeholder, ...) OPTION_OF(VALUE_PAIR, name, placeholder, __VA_ARGS__)
-#define OPTION_WHOLE(name, placeholder, help, min_, max_)                                          \
-    OPTION_OF(VALUE_WHOLE, name, placeholder, help, .value.min = (min_), .value.max = (max_))
+#define OPTION_OF(type_, name_, value_name_, ...)                                                  \
+    { .name = (name_), .value_name = (value_name_), .value.type = (type_), .help = __VA_ARGS__ }
+#define OPTION_TEXT(name, value_name, ...) OPTION_OF(VALUE_TEXT, name, value_name, __VA_ARGS__)
+#define OPTION_FILE(name, value_name, ...) OPTION_OF(VALUE_FILE, name, value_name, __VA_ARGS__)
+#define OPTION_ID(name, value_name, ...) OPTION_OF(VALUE_ID, name, value_name, __VA_ARGS__)
+#define OPTION_TIME(name, value_name, ...) OPTION_OF(VALUE_TIME, name, value_name, __VA_ARGS__)
+#define OPTION_REAL(name, value_name, ...) OPTION_OF(VALUE_REAL, name, value_name, __VA_ARGS__)
+#define OPTION_PAIR(name, value_name, ...) OPTION_OF(VALUE_PAIR, name, value_name, __VA_ARGS__)
+#define OPTION_WHOLE(name, value_name, help, min_, max_)                                           \
+    OPTION_OF(VALUE_WHOLE, name, value_name, help, .value.min = (min_), .value.max = (max_))
 /* One of the choices; and a word for which there are proposals. */
-#define OPTION_CHOICE(name, placeholder, help, ...)                                                \
-    OPTION_OF(VALUE_CHOICE, name, placeholder, help, .value.choices = __VA_ARGS__)
-#define OPTION_WORD(name, placeholder, help, choices_)                                             \
-    OPTION_OF(VALUE_TEXT, name, placeholder, help, .value.choices = choices_)
+#define OPTION_CHOICE(name, value_name, help, ...)                                                 \
+    OPTION_OF(VALUE_CHOICE, name, value_name, help, .value.choices = __VA_ARGS__)
+#define OPTION_WORD(name, value_name, help, choices_)                                              \
+    OPTION_OF(VALUE_TEXT, name, value_name, help, .value.choices = choices_)
 #define OPTION_END                                                                                 \
     { .name = NULL }
 

@@ -79,8 +79,8 @@ static const char *describe_value(struct cli *cli, const struct option *option) 
 static void put_options(struct cli *cli, const struct option *table) {
     for (; table != NULL && table->name != NULL; table++) {
         const char *left =
-            pool_format(&cli->pool, "--%s%s%s", table->name, table->placeholder != NULL ? " " : "",
-                        table->placeholder != NULL ? table->placeholder : "");
+            pool_format(&cli->pool, "--%s%s%s", table->name, table->value_name != NULL ? " " : "",
+                        table->value_name != NULL ? table->value_name : "");
         const char *text = pool_format(
             &cli->pool, "%s%s%s%s", table->help, describe_value(cli, table),
             table->required ? "; required" : "", table->repeats ? "; may be repeated" : "");
@@ -155,7 +155,7 @@ static void put_synopsis(struct cli *cli, const struct command *command) {
     for (const struct option *o = command->options; o != NULL && o->name != NULL; o++) {
         has_optional = has_optional || !o->required;
         if (o->required)
-            fprintf(out, " --%s %s", o->name, o->placeholder);
+            fprintf(out, " --%s %s", o->name, o->value_name);
     }
     fputs(has_optional ? " [OPTION]...\n\n" : "\n\n", out);
 }

@@ -77,7 +77,7 @@ static int parse_long_option(struct parser *parser, const char *argument) {
     if (option->value.type != VALUE_NONE && value == NULL) {
         if (parser->next >= parser->argc)
             return fail_with(&cli->error, MNEME_INVALID, "--%s needs a value: --%s %s",
-                             option->name, option->name, option->placeholder);
+                             option->name, option->name, option->value_name);
         value = parser->argv[parser->next++];
     }
     return store_option(cli, option, value);
@@ -165,7 +165,7 @@ static int check_completeness(struct cli *cli) {
     for (const struct option *o = command->options; o != NULL && o->name != NULL; o++)
         if (o->required && !option_given(cli, o->name))
             return fail_with(&cli->error, MNEME_INVALID, "'%s' needs --%s %s; see %s",
-                             command->name, o->name, o->placeholder, help_hint(cli));
+                             command->name, o->name, o->value_name, help_hint(cli));
     return 0;
 }
 
