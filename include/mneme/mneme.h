@@ -16,7 +16,8 @@
  * nor its output parameters. Besides what a call lists, every call may return MNEME_INVALID
  * (a NULL or out-of-range argument), MNEME_NO_MEMORY, MNEME_IO, MNEME_CORRUPT (what was read
  * does not match its checksum) and MNEME_FORKED. Calls that write may return MNEME_NO_SPACE,
- * MNEME_PERMISSION, and MNEME_LOCKED when a stopped process pins old data (see max_stale_bytes).
+ * MNEME_PERMISSION, MNEME_LOCKED when a stopped process pins old data (see max_stale_bytes), and
+ * MNEME_NOT_FOUND when the file was deleted or replaced while it was open.
  *
  * Limits. A text: 16 MiB. A record, encoded: 64 MiB. JSON: 64 levels deep. A tag, a metadata
  * name: 1 to 1,024 bytes. A batch: 65,536 records.
@@ -73,7 +74,7 @@ typedef struct mneme_options {
  *
  * MNEME_INVALID: the path is a directory, a symbolic link or something else that is not a plain
  * file, or the URL has a scheme this build does not know. MNEME_NOT_FOUND: must_exist and it
- * does not. MNEME_PERMISSION: not readable or writable. MNEME_CORRUPT: not a mneme store, or
+ * does not. MNEME_PERMISSION: not readable or writable. MNEME_CORRUPT: not a mneme store, empty, or
  * truncated. MNEME_NEWER_FORMAT: made by a newer version; the file is left untouched.
  * MNEME_UNSUPPORTED: on a network filesystem. MNEME_LOCKED: too many readers at once (1,024).
  */

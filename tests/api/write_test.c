@@ -365,6 +365,20 @@ static void completed_with_loose_steps__is_completed_and_loses_none(void **state
     assert_int_equal(count_records(m, MNEME_STEP), 0); /* rewritten, it has them inside */
 }
 
+static void completed_with_loose_steps__is_replaced_by_a_newer_replica(void **state) {
+    mneme *m = ((struct store_home *)*state)->m;
+    mneme_error error;
+    mneme_id id = leave_loose(m);
+    const mneme_record *r = acquire(m, MNEME_EPISODE, &id);
+    mneme_write keep = {.keep_versions = true};
+    mneme_record replica = *r;
+    replica.version.clock += 1000;
+    OK(put(m, replica, &keep, NULL, &error), &error);
+    mneme_release(m, r);
+    assert_completed_with_steps(m, &id, 0);
+    assert_int_equal(count_records(m, MNEME_STEP), 0);
+}
+
 /* ---- Deletes --------------------------------------------------------------------------------- */
 
 static mneme_id put_checkpoint(mneme *m, const mneme_id *episode, const char *note) {
@@ -535,6 +549,7 @@ int main(void) {
         CASE(put_of_an_open_episode__replaces_its_steps),
         CASE(put_of_a_sealed_episode__replaces_an_open_one_and_back),
         CASE(completed_with_loose_steps__is_completed_and_loses_none),
+        CASE(completed_with_loose_steps__is_replaced_by_a_newer_replica),
         CASE(delete_of_an_episode__takes_steps_and_checkpoints_along),
         CASE(delete_of_many__is_all_or_nothing),
         CASE(tags__are_added_and_removed_once),

@@ -14,7 +14,18 @@ enum { K_MAX = 20000 };
 /* ---- One call, failing at every k -------------------------------------------------------------
  */
 
-enum fault { ALLOCATIONS, WRITES, WRITES_SHORT, WRITES_STICKY, SYNCS, MAPS, FAULTS };
+enum fault {
+    ALLOCATIONS,
+    WRITES,
+    WRITES_SHORT,
+    WRITES_STICKY,
+    SYNCS,
+    MAPS,
+#if IO_HAS_MEMORY
+    LMDB_ALLOCATIONS,
+#endif
+    FAULTS
+};
 
 static void fault_arm(enum fault fault, uint64_t k) {
     switch (fault) {
@@ -36,6 +47,11 @@ static void fault_arm(enum fault fault, uint64_t k) {
     case MAPS:
         io_faults_arm(IO_MAPS, IO_EIO, k);
         break;
+#if IO_HAS_MEMORY
+    case LMDB_ALLOCATIONS:
+        io_faults_arm(IO_MEMORY, IO_EIO, k);
+        break;
+#endif
     case FAULTS:
         break;
     }
@@ -47,7 +63,7 @@ static bool fault_disarm(enum fault fault, uint64_t k) {
 }
 
 static bool code_fits(enum fault fault, int status) {
-    if (fault == ALLOCATIONS || fault == MAPS)
+    if (fault == ALLOCATIONS || fault >= MAPS)
         return status == MNEME_NO_MEMORY;
     return status == MNEME_IO || status == MNEME_NO_SPACE;
 }
@@ -251,6 +267,9 @@ static void look_read(struct subject *s, int status) {
 static void read_fails__and_works_the_next_time(void **state) {
     (void)state;
     fail_at_every_k(&(struct fault_call){act_read, look_read}, ALLOCATIONS);
+#if IO_HAS_MEMORY
+    fail_at_every_k(&(struct fault_call){act_read, look_read}, LMDB_ALLOCATIONS);
+#endif
 }
 
 /* ---- A map that cannot grow --------------------------------------------------------------------

@@ -107,7 +107,7 @@ static void allocation_fails__nothing_is_written_and_nothing_lost(void **state) 
 
 static void fail_io(struct scene *scene, const struct fault_case *c, enum io_class class,
                     enum io_mode mode) {
-    static const char *const classes[] = {"write", "sync"};
+    static const char *const classes[] = {"write", "sync", "mapping", "allocation of LMDB"};
     static const char *const modes[] = {"EIO",    "ENOSPC", "short",
                                         "sticky", "lie",    "lie and fail to take back"};
     char fault[64];
@@ -121,7 +121,8 @@ static void fail_io(struct scene *scene, const struct fault_case *c, enum io_cla
         int status = c->act(scene, &error);
         bool over = io_faults_disarm() == 0;
         TRIAL_CHECK(&t,
-                    status == 0 || status == (mode == IO_ENOSPC ? MNEME_NO_SPACE : MNEME_IO) ||
+                    status == 0 || (class == IO_MEMORY && status == MNEME_NO_MEMORY) ||
+                        status == (mode == IO_ENOSPC ? MNEME_NO_SPACE : MNEME_IO) ||
                         (mode == IO_SHORT && status == MNEME_NO_SPACE),
                     "%s: %s\n", mneme_status_name(status), error.message);
         TRIAL_CHECK(&t, status == 0 || error.message[0], "no message\n");
@@ -163,6 +164,11 @@ IO_TEST(write_is_done_but_fails_for_good__the_answer_is_the_truth, IO_WRITES, IO
 IO_TEST(sync_fails__nothing_is_written_and_the_store_works_on, IO_SYNCS, IO_EIO)
 IO_TEST(syncs_fail_from_then_on__the_store_works_when_they_do_again, IO_SYNCS, IO_STICKY)
 
+#if IO_HAS_MEMORY
+IO_TEST(lmdb_gets_no_memory__nothing_is_written_and_the_store_works_on, IO_MEMORY, IO_EIO)
+IO_TEST(lmdb_gets_no_more_memory__the_store_works_when_there_is_some, IO_MEMORY, IO_STICKY)
+#endif
+
 /* Were LMDB's calls not seen, every test above would pass without a fault. */
 static void commit__is_seen_by_the_fault_injector(void **state) {
     struct scene scene;
@@ -188,6 +194,10 @@ int main(void) {
         cmocka_unit_test(write_is_done_but_fails_for_good__the_answer_is_the_truth),
         cmocka_unit_test(sync_fails__nothing_is_written_and_the_store_works_on),
         cmocka_unit_test(syncs_fail_from_then_on__the_store_works_when_they_do_again),
+#if IO_HAS_MEMORY
+        cmocka_unit_test(lmdb_gets_no_memory__nothing_is_written_and_the_store_works_on),
+        cmocka_unit_test(lmdb_gets_no_more_memory__the_store_works_when_there_is_some),
+#endif
     };
     return cmocka_run_group_tests_name("reliability/fault", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 #include "base/base.h"
 
-enum io_class { IO_WRITES, IO_SYNCS, IO_MAPS, IO_CLASSES };
+enum io_class { IO_WRITES, IO_SYNCS, IO_MAPS, IO_MEMORY, IO_CLASSES };
 
 /* What becomes of the call that is hit, and of those that follow it. */
 enum io_mode {
@@ -77,7 +78,7 @@ static inline enum io_fate io_fate(enum io_class class, bool file) {
     bool hit = false, after = io_faults.left == 0;
     if (armed == 1 + (int)class && !after)
         hit = io_faults.left-- == 1;
-    bool same_kind = (armed == 1 + IO_MAPS) == (class == IO_MAPS);
+    bool same_kind = (armed > IO_MAPS) == (class >= IO_MAPS);
     if (after && same_kind &&
         (mode == IO_STICKY ||
          (mode == IO_LIE_THEN_FAIL && class == IO_WRITES && io_faults.hits == 1)))
@@ -85,7 +86,7 @@ static inline enum io_fate io_fate(enum io_class class, bool file) {
     if (!hit)
         return IO_PASS;
     io_faults.hits++;
-    errno = class == IO_MAPS ? ENOMEM : mode == IO_ENOSPC ? ENOSPC : EIO;
+    errno = class >= IO_MAPS ? ENOMEM : mode == IO_ENOSPC ? ENOSPC : EIO;
     if (mode == IO_SHORT && class == IO_WRITES)
         return IO_HALF;
     return mode == IO_LIE || (mode == IO_LIE_THEN_FAIL && !after) ? IO_DO_AND_FAIL : IO_FAIL;
@@ -151,5 +152,54 @@ IO_EXPORTED void *mmap(void *at, size_t size, int protection, int flags, int fd,
         return MAP_FAILED;
     return IO_REAL(mmap)(at, size, protection, flags, fd, from);
 }
+
+/*
+ * LMDB's own memory (IO_MEMORY): what is asked for from within its code. Not in builds with a
+ * sanitizer, which have their own allocator.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IO_HAS_MEMORY 0
+#else
+#define IO_HAS_MEMORY 1
+
+static struct { uintptr_t low, high; } io_lmdb;
+
+static inline int io_find_lmdb(struct dl_phdr_info *info, size_t size, void *context) {
+    (void)size, (void)context;
+    if (!info->dlpi_name || !strstr(info->dlpi_name, "liblmdb"))
+        return 0;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_X) {
+            io_lmdb.low = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+            io_lmdb.high = io_lmdb.low + info->dlpi_phdr[i].p_memsz;
+        }
+    }
+    return 1;
+}
+
+/* Whether this call of an allocator comes from LMDB and is the one that fails. */
+static inline bool io_memory_fails(const void *caller) {
+    if (io_faults.armed != 1 + IO_MEMORY)
+        return false;
+    if (io_lmdb.low == 0)
+        dl_iterate_phdr(io_find_lmdb, NULL);
+    bool inside = (uintptr_t)caller >= io_lmdb.low && (uintptr_t)caller < io_lmdb.high;
+    return io_fate(IO_MEMORY, inside) != IO_PASS;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+
+IO_EXPORTED void *malloc(size_t size) {
+    return io_memory_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+IO_EXPORTED void *calloc(size_t count, size_t size) {
+    return io_memory_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+IO_EXPORTED void *realloc(void *block, size_t size) {
+    return io_memory_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+}
+#endif
 
 #endif

@@ -21,7 +21,7 @@
 #include "support/api_fixture.h"
 #include "support/random_record.h"
 
-enum { KILLS = 250, VERIFY_EVERY = 10, ROUND_CYCLES = 25, CALLS = 30, PATIENCE_MS = 80 };
+enum { KILLS = 400, VERIFY_EVERY = 10, ROUND_CYCLES = 25, CALLS = 30, PATIENCE_MS = 80 };
 
 /* What a writer tells the parent, in shared memory. */
 struct progress {

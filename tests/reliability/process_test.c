@@ -239,62 +239,6 @@ static void child_after_fork__is_refused_and_may_open_its_own(void **state) {
     assert_verified(home->path);
 }
 
-/* A fork while other threads write and open must not leave the child with a lock that is held. */
-struct busy {
-    struct home *home;
-    mneme *m;
-    _Atomic bool stop;
-};
-
-static void *keep_busy(void *context) {
-    struct busy *busy = context;
-    mneme_options options = quiet_options();
-    for (unsigned n = 0; !busy->stop; n++) {
-        mneme_error error;
-        mneme_pattern pattern = pattern_of("busy", "writing");
-        mneme_record put = {.kind = MNEME_PATTERN, .as.pattern = &pattern};
-        mneme_id id;
-        mneme *second = NULL;
-        if (mneme_put(busy->m, &put, 1, NULL, &id, &error) || mneme_id_make(&id, &error) ||
-            mneme_open(busy->home->path, &options, &second, &error) ||
-            mneme_close(second, &error)) {
-            fprintf(stderr, "%s\n", error.message);
-            abort();
-        }
-    }
-    return NULL;
-}
-
-static int open_and_write(void *context) {
-    struct busy *busy = context;
-    mneme_error error;
-    mneme_options options = quiet_options();
-    mneme *own = NULL;
-    mneme_pattern pattern = pattern_of("child", "writing");
-    mneme_record put = {.kind = MNEME_PATTERN, .as.pattern = &pattern};
-    int status = mneme_open(busy->home->path, &options, &own, &error);
-    CHILD_CHECK(status == 0, "%s", error.message);
-    status = mneme_put(own, &put, 1, NULL, NULL, &error);
-    CHILD_CHECK(status == 0, "%s", error.message);
-    return mneme_close(own, &error) == 0 ? 0 : 1;
-}
-
-static void fork_of_a_busy_process__child_and_verify_find_no_lock_held(void **state) {
-    struct home *home = *state;
-    struct busy busy = {.home = home, .m = store_open_quiet(home->path)};
-    pthread_t threads[2];
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, keep_busy, &busy), 0);
-    for (unsigned n = 0; n < 20; n++) {
-        assert_int_equal(child_run(open_and_write, &busy), 0);
-        assert_verified(home->path); /* it forks too */
-    }
-    busy.stop = true;
-    for (size_t i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
-    store_close_ok(busy.m);
-}
-
 /* An application may take no notice of its children, or be told of each by a handler. */
 static void children_are_not_waited_for__opening_and_verify_work(void **state) {
     struct home *home = *state;
@@ -481,7 +425,6 @@ int main(void) {
         CASE(many_append_to_one_episode__numbers_have_no_gap),
         CASE(complete_races_with_appends__what_was_acknowledged_is_inside),
         CASE(child_after_fork__is_refused_and_may_open_its_own),
-        CASE(fork_of_a_busy_process__child_and_verify_find_no_lock_held),
         CASE(children_are_not_waited_for__opening_and_verify_work),
         CASE(same_file_opened_twice__shares_one_environment),
         CASE(file_deleted_under_a_handle__writes_are_refused),

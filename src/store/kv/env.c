@@ -86,6 +86,10 @@ static int env_open_tables(struct kv_env *env, MDB_txn *txn) {
 static int env_join(struct kv_env *env, mneme_error *error) {
     MDB_txn *txn = NULL;
     int rc = kv_env_begin(env, MDB_RDONLY, &txn);
+    for (int attempt = 0; rc == MDB_MAP_RESIZED && attempt < 8; attempt++) {
+        rc = mdb_env_set_mapsize(env->mdb, 0); /* others have grown it since it was mapped */
+        rc = rc ? rc : kv_env_begin(env, MDB_RDONLY, &txn);
+    }
     if (rc)
         return kv_fail(error, rc, "cannot open the store");
     rc = env_open_tables(env, txn);
