@@ -3,6 +3,7 @@
  * and what it calls sound can be read whole.
  *
  * MNEME_MUTANTS is how many damaged files are made; without it, enough for the ordinary run.
+ * MNEME_SEED repeats the damage of a run that printed it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,8 @@ static void damaged_anywhere__verify_says_so_and_lives(void **state) {
     struct home *home = *state;
     const char *option = getenv("MNEME_MUTANTS");
     unsigned long mutants = option ? strtoul(option, NULL, 10) : MUTANTS, sound = 0, refused = 0;
-    struct rng rng = {(uint64_t)time(NULL)};
+    const char *seed = getenv("MNEME_SEED");
+    struct rng rng = {seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL)};
     print_message("seed %llu\n", (unsigned long long)rng.state);
     const char *original = home_file(home, "sound.mdb");
     make_store(original);
@@ -132,6 +134,36 @@ static void damaged_anywhere__verify_says_so_and_lives(void **state) {
     mneme_bytes_free(&reading.expected);
 }
 
+/*
+ * A page of LMDB has a u16 of flags at 10 (2: a leaf), and one at 12 that says where its list of
+ * nodes ends; the list begins at 16. An end below that makes LMDB take the list for one without
+ * end, which goes round after 65,536 nodes. Here each of these is the same node, with a key of 17
+ * bytes and no value. A walk that comes there must not stay for ever.
+ */
+static void page_without_end__verify_ends(void **state) {
+    enum { NODE_AT = 2048, LIST_PAGES = 33, KEY = 17 };
+    struct home *home = *state;
+    const char *original = home_file(home, "sound.mdb");
+    make_store(original);
+    struct file_bytes good = file_read(original);
+    unsigned refused = 0;
+    for (size_t page = 2; page + LIST_PAGES < good.size / PAGE; page++) {
+        struct file_bytes bad = file_read(original);
+        uint8_t *at = bad.data + page * PAGE;
+        for (size_t i = 16; i < (size_t)LIST_PAGES * PAGE; i += 2)
+            memcpy(at + i, (uint8_t[]){NODE_AT & 255, NODE_AT >> 8}, 2);
+        memcpy(at + 10, (uint8_t[]){2, 0, 12, 0}, 4);
+        memcpy(at + NODE_AT, (uint8_t[8 + KEY]){[6] = KEY}, 8 + KEY);
+        file_write(home->path, bad.data, bad.size);
+        int status = mneme_verify(home->path, NULL, NULL, NULL, NULL);
+        assert_true(status == 0 || status == MNEME_CORRUPT);
+        refused += status != 0;
+        file_bytes_free(&bad);
+    }
+    assert_true(refused > 0);
+    file_bytes_free(&good);
+}
+
 /* ---- What verify tells ------------------------------------------------------------------------
  */
 
@@ -164,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(damaged_anywhere__verify_says_so_and_lives, home_setup,
                                         home_teardown),
+        cmocka_unit_test_setup_teardown(page_without_end__verify_ends, home_setup, home_teardown),
         cmocka_unit_test_setup_teardown(sound_store__is_counted, home_setup, home_teardown),
         cmocka_unit_test_setup_teardown(no_store__is_told_from_a_damaged_one, home_setup,
                                         home_teardown),

@@ -222,10 +222,14 @@ static int walk_to(struct index_walk *walk, MDB_cursor_op how, bool last) {
     return rc;
 }
 
+/* In a damaged page LMDB may go round for ever (see check.c): keys that do not go on in their
+ * order end a walk. */
 int index_next(struct index_walk *walk) {
     if (++walk->at < walk->block.count)
         return 0;
-    return walk_to(walk, MDB_NEXT, false);
+    struct kv_key last = walk->block.keys[walk->block.count - 1];
+    int rc = walk_to(walk, MDB_NEXT, false);
+    return rc == 0 && kv_key_compare(&last, index_key(walk)) >= 0 ? MDB_CORRUPTED : rc;
 }
 
 int index_previous(struct index_walk *walk) {
@@ -233,7 +237,9 @@ int index_previous(struct index_walk *walk) {
         walk->at--;
         return 0;
     }
-    return walk_to(walk, MDB_PREV, true);
+    struct kv_key first = walk->block.keys[0];
+    int rc = walk_to(walk, MDB_PREV, true);
+    return rc == 0 && kv_key_compare(&first, index_key(walk)) <= 0 ? MDB_CORRUPTED : rc;
 }
 
 int index_seek(struct index_walk *walk, const struct kv_key *key) {

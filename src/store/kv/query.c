@@ -82,8 +82,11 @@ static int seek_record(struct scan *scan, const struct kv_key *bound) {
 
 static int step_record(struct scan *scan) {
     MDB_val key, value;
+    struct kv_key before = scan->last;
     int rc = mdb_cursor_get(scan->cursor, &key, &value, scan->backward ? MDB_PREV : MDB_NEXT);
-    return rc ? rc : kv_key_from(key, &scan->last);
+    rc = rc ? rc : kv_key_from(key, &scan->last);
+    int moved = kv_key_compare(&scan->last, &before);
+    return rc == 0 && (scan->backward ? moved >= 0 : moved <= 0) ? MDB_CORRUPTED : rc;
 }
 
 static int scan_seek(struct scan *scan) {
