@@ -194,7 +194,7 @@ class Records(CliCase):
         self.good("pattern", "delete", number)
         path = self.directory / "patterns.jsonl"
         path.write_bytes(raw + b"\n  \n" + raw.replace(number.encode(), number[:-1].encode() +
-                                                       b"f" if number[-1] != "f" else b"0"))
+                                                       (b"f" if number[-1] != "f" else b"0")))
         self.assertEqual(len(self.good("pattern", "put", "--file", path).out.split()), 2)
         self.assertIn("retry", self.good("pattern", "list", "--type", "error_recovery").out)
         self.assertIn("75 %", self.good("pattern", "show", number).out)
