@@ -138,6 +138,7 @@ struct arena {
     struct arena_block *first;
     struct arena_block *current;
     size_t first_size; /* bytes of the first block; 0: a default */
+    size_t later_size; /* of the others, for an arena that is kept long; 0: twice the one before */
 };
 
 void arena_fini(struct arena *a);
@@ -145,6 +146,8 @@ void arena_fini(struct arena *a);
 /* Aligned for any type; NULL when there is no memory. arena_zalloc checks count x size. */
 MUST_USE void *arena_alloc(struct arena *a, size_t size);
 MUST_USE void *arena_zalloc(struct arena *a, size_t count, size_t size);
+/* What it takes from the heap, in bytes. */
+size_t arena_size(const struct arena *a);
 /* A copy of the bytes; *out is {NULL,0} for none. MNEME_NO_MEMORY. */
 MUST_USE int arena_copy(struct arena *a, struct slice s, struct slice *out);
 /* Empties `a` and returns its first allocation, which now owns the whole chain. */

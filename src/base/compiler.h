@@ -8,6 +8,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* A variable of each thread, reached without a call in a shared library too. */
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Return the status of `expression` to the caller unless it is 0: the one control-flow macro. */
@@ -25,6 +27,9 @@
         (pointer) = NULL;                                                                          \
         take_value_;                                                                               \
     })
+
+/* The place of the lowest bit that is set; of 0 it has none. */
+#define LOWEST_BIT(word) ((unsigned)__builtin_ctzll(word))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

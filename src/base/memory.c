@@ -109,9 +109,11 @@ struct arena_block {
 _Static_assert(offsetof(struct arena_block, data) % ARENA_ALIGN == 0, "arena data is aligned");
 
 static struct arena_block *arena_grow(struct arena *a, size_t size) {
-    size_t room = a->current ? size_min(a->current->size * 2, ARENA_MAX_BLOCK)
-                             : (a->first_size ? a->first_size : ARENA_FIRST);
-    room = size_max(room, size);
+    size_t later = a->later_size        ? a->later_size
+                   : a->current == NULL ? 0
+                                        : size_min(a->current->size * 2, ARENA_MAX_BLOCK);
+    size_t first = a->first_size ? a->first_size : ARENA_FIRST;
+    size_t room = size_max(a->current ? later : first, size);
     if (room > SIZE_MAX - sizeof(struct arena_block))
         return NULL;
     struct arena_block *block = mem_alloc(sizeof *block + room);
@@ -148,6 +150,14 @@ void *arena_zalloc(struct arena *a, size_t count, size_t size) {
     if (at)
         memset(at, 0, total);
     return at;
+}
+
+size_t arena_size(const struct arena *a) {
+    enum { HEAP_HEADER = 16 }; /* what malloc adds to a block, about */
+    size_t size = 0;
+    for (const struct arena_block *block = a->first; block; block = block->next)
+        size += HEAP_HEADER + sizeof *block + block->size;
+    return size;
 }
 
 int arena_copy(struct arena *a, struct slice s, struct slice *out) {

@@ -39,6 +39,17 @@ void lock_init(struct lock *lock, enum lock_rank rank) {
     lock->rank = (int)rank;
 }
 
+void lock_init_short(struct lock *lock, enum lock_rank rank) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    pthread_mutex_init(&lock->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    lock->rank = (int)rank;
+}
+
 void lock_fini(struct lock *lock) { pthread_mutex_destroy(&lock->mutex); }
 
 void lock_acquire(struct lock *lock) {
@@ -124,18 +135,18 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument, mneme_
 }
 
 /* Counted up in every child by the handler below. */
-static _Atomic unsigned generation;
+atomic_uint process_generation_count;
 static pthread_once_t generation_once = PTHREAD_ONCE_INIT;
 
 static void generation_in_child(void) {
-    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&process_generation_count, 1, memory_order_relaxed);
 }
 
 static void generation_register(void) { pthread_atfork(NULL, NULL, generation_in_child); }
 
 unsigned process_generation(void) {
     pthread_once(&generation_once, generation_register);
-    return atomic_load_explicit(&generation, memory_order_relaxed);
+    return process_generation_again();
 }
 
 void process_expect_fault(void) {

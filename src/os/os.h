@@ -9,6 +9,7 @@
 #define MNEME_OS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/base.h"
 
@@ -47,10 +48,13 @@ int id_parse(mneme_text text, mneme_id *id, mneme_error *error);
  */
 enum lock_rank {
     RANK_API = 10,      /* the handle's own state */
+    RANK_CACHED = 15,   /* the order in which changes reach the caches */
     RANK_BATCHED = 20,  /* the queue of the group commit */
     RANK_REGISTRY = 30, /* the table of open environments */
     RANK_KV = 40,       /* the environment of a kv store, or the arrays of a mem store */
+    RANK_TURN = 45,     /* whose turn it is to write to a kv store */
     RANK_PACK = 50,     /* pools of compression contexts */
+    RANK_CACHE = 60,    /* a shard of a cache */
     RANK_LEAF = 90      /* held for a few instructions, nothing is taken under it */
 };
 
@@ -59,6 +63,9 @@ struct lock {
     int rank;
 };
 void lock_init(struct lock *lock, enum lock_rank rank);
+/* For a lock that is held for less than it takes to put a thread to sleep: who waits spins first.
+ */
+void lock_init_short(struct lock *lock, enum lock_rank rank);
 void lock_fini(struct lock *lock);
 void lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);
@@ -96,8 +103,22 @@ bool signal_wait(struct signal *s, struct lock *lock, int64_t deadline_us);
 /* All signals blocked in the new thread, so that the application's handlers run elsewhere. */
 int thread_start(pthread_t *thread, void *(*run)(void *), void *argument, mneme_error *error);
 
+/*
+ * Make every thread of this process execute a full memory barrier: membarrier(2), microseconds. Who
+ * reads often and is waited for rarely leaves his own barriers to this one. Register first; false:
+ * the kernel has none, and readers need their own. barrier_everywhere is false when it was refused
+ * (by a sandbox that was put up after the start): then nothing was done.
+ */
+bool barrier_register(void);
+bool barrier_everywhere(void);
+
 /* A number that is another one in a child after fork(); cheap enough for every call. */
 unsigned process_generation(void);
+/* The same, for who has asked before: a load. */
+extern atomic_uint process_generation_count;
+static inline unsigned process_generation_again(void) {
+    return atomic_load_explicit(&process_generation_count, memory_order_relaxed);
+}
 
 /* For a child that walks a file which may be damaged: let a fault end it at once and without a core
  * dump, whatever handlers the application has. */
