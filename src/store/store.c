@@ -93,6 +93,8 @@ int store_stats(struct store *store, struct store_stats *out, mneme_error *error
     return 0;
 }
 
+const atomic_uint_fast64_t *store_moment(const struct store *store) { return store->moment; }
+
 int store_backup(struct store *store, const char *path, mneme_error *error) {
     return store->operations->backup(store, path, error);
 }

@@ -29,6 +29,8 @@
 #ifndef MNEME_STORE_H
 #define MNEME_STORE_H
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 
 enum {
@@ -205,6 +207,13 @@ int store_changes(struct store *store, uint64_t since, size_t limit, struct reco
                   mneme_error *error);
 
 int store_stats(struct store *store, struct store_stats *out, mneme_error *error);
+
+/*
+ * A number that changes with every commit to what the store holds, of whatever process: at the
+ * moment from which reads see it, and before it is acknowledged. To look at it costs a load. So who
+ * finds it unchanged knows that all he has read is still true. NULL: the store cannot tell.
+ */
+const atomic_uint_fast64_t *store_moment(const struct store *store);
 
 /* Copy to a new file while others write. MNEME_CONFLICT: it exists. MNEME_UNSUPPORTED. */
 int store_backup(struct store *store, const char *path, mneme_error *error);

@@ -12,6 +12,8 @@
 #ifndef MNEME_STORE_IMPL_H
 #define MNEME_STORE_IMPL_H
 
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 struct store_operations {
@@ -30,6 +32,7 @@ struct store_operations {
 
 struct store {
     const struct store_operations *operations;
+    const atomic_uint_fast64_t *moment; /* see store_moment; lives as long as the store */
 };
 
 /* Append an empty record to a set; NULL when there is no memory. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/batched.h"
+#include "store/cached.h"
 #include "store/kv.h"
 #include "store/mem.h"
 
@@ -44,11 +45,44 @@ static int open_batched_kv(const char *path, struct store **out, mneme_error *er
     return open_batched(open_kv, path, out, error);
 }
 
+static int open_cached(int (*open_below)(const char *, struct store **, mneme_error *),
+                       const char *path, size_t bytes, size_t entries, struct store **out,
+                       mneme_error *error) {
+    struct cached_options options = {0};
+    for (size_t i = 0; i < CACHED_PARTS; i++)
+        options.parts[i] = (struct cache_options){.bytes = bytes, .entries = entries};
+    struct store *below = NULL;
+    TRY(open_below(path, &below, error));
+    int status = cached_open(below, &options, out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static int open_cached_mem(const char *path, struct store **out, mneme_error *error) {
+    return open_cached(open_mem, path, 64 << 20, 10000, out, error);
+}
+
+static int open_cached_kv(const char *path, struct store **out, mneme_error *error) {
+    return open_cached(open_batched_kv, path, 64 << 20, 10000, out, error);
+}
+
+/* Room for next to nothing: items go as fast as they come. */
+static int open_tiny_cached_kv(const char *path, struct store **out, mneme_error *error) {
+    return open_cached(open_batched_kv, path, 6000, 3, out, error);
+}
+
 const struct store_maker store_makers[] = {
     {.name = "mem", .persistent = false, .open = open_mem},
     {.name = "kv", .persistent = true, .open = open_kv},
     {.name = "batched(mem)", .persistent = false, .open = open_batched_mem},
     {.name = "batched(kv)", .persistent = true, .open = open_batched_kv},
+    {.name = "cached(mem)", .persistent = false, .open = open_cached_mem, .recovers = true},
+    {.name = "cached(batched(kv))", .persistent = true, .open = open_cached_kv, .recovers = true},
+    {.name = "tiny_cached(batched(kv))",
+     .persistent = true,
+     .open = open_tiny_cached_kv,
+     .recovers = true},
 };
 const size_t store_maker_count = COUNT_OF(store_makers);
 

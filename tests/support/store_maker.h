@@ -14,6 +14,8 @@ struct store_maker {
     /* Whether the store is one file: opened again, or a copy of it opened, it has everything. */
     bool persistent;
     int (*open)(const char *path, struct store **out, mneme_error *error);
+    /* Whether a read that lacks memory is tried another way, and so may succeed. */
+    bool recovers;
 };
 
 extern const struct store_maker store_makers[];

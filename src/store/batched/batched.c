@@ -463,6 +463,7 @@ int batched_open(struct store *below, const struct batched_options *options, str
     if (!b)
         return error_set(error, MNEME_NO_MEMORY, "no memory for the group commit");
     b->base.operations = &batched_operations;
+    b->base.moment = store_moment(below);
     b->below = below;
     if (options)
         b->options = *options;

@@ -156,7 +156,9 @@ static void env_destroy(struct kv_env *env) {
         mdb_txn_abort(env->pool[i]);
     if (env->mdb)
         mdb_env_close(env->mdb);
+    kv_moment_close(env);
     shared_lock_fini(&env->gate);
+    lock_fini(&env->turn);
     lock_fini(&env->pool_lock);
     mem_free(env->path);
     mem_free(env);
@@ -172,11 +174,13 @@ static struct kv_env *env_create(const char *path, const struct kv_options *opti
     memcpy(copy, path, size);
     env->path = TAKE(copy);
     env->generation = process_generation();
+    env->lock_fd = -1;
     env->handles = 1;
     env->no_write = no_write;
     env->map_bytes = options->map_bytes ? options->map_bytes : MAP_DEFAULT;
     env->max_stale_bytes = options->max_stale_bytes ? options->max_stale_bytes : STALE_DEFAULT;
     shared_lock_init(&env->gate, RANK_KV);
+    lock_init(&env->turn, RANK_TURN);
     lock_init(&env->pool_lock, RANK_LEAF);
     return env;
 }
@@ -196,6 +200,7 @@ static int env_open_new(const char *path, const struct kv_options *options,
         env_destroy(env);
         return status;
     }
+    kv_moment_open(env);
     *out = env;
     return 0;
 }

@@ -128,6 +128,7 @@ int kv_store_open(const char *path, const struct kv_options *options, struct sto
         mem_free(kv);
         return status;
     }
+    kv->base.moment = kv->env->moment;
     *out = &kv->base;
     return 0;
 }

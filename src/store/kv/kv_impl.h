@@ -38,6 +38,7 @@ struct kv_env {
     MDB_env *mdb;                          /* NULL after a reopen that failed; gate */
     MDB_dbi records, index, changes, main; /* gate */
     struct shared_lock gate;
+    struct lock turn; /* see turn.c */
     struct lock pool_lock;
     MDB_txn *pool[16]; /* reset read transactions, ready to renew; pool_lock */
     size_t pooled;     /* pool_lock */
@@ -50,6 +51,9 @@ struct kv_env {
     uint64_t device;               /* device id of versions given here */
     uint64_t map_bytes;            /* gate */
     uint64_t max_stale_bytes;
+    const atomic_uint_fast64_t *moment; /* see store_moment; NULL: none */
+    uint8_t *lock_map;                  /* NULL: none */
+    int lock_fd;                        /* -1: none */
     uint64_t stale_checked_pages; /* last page when stale readers were last looked for; txn */
     int64_t readers_checked_us;   /* txn: only the holder of the write transaction touches it */
     bool stale;                   /* the last look found too much pinned; txn */
@@ -75,6 +79,10 @@ int kv_env_resize(struct kv_env *env, uint64_t bytes);
 /* The error of a store whose file is no longer the one at its path. */
 int kv_env_gone(const struct kv_env *env, mneme_error *error);
 
+/* Find the number of the last commit (moment.c); close only behind mdb_env_close. */
+void kv_moment_open(struct kv_env *env);
+void kv_moment_close(struct kv_env *env);
+
 /* The one border for LMDB's codes (negative ones, or errno values). */
 int kv_fail(mneme_error *error, int lmdb_code, const char *doing);
 
@@ -91,6 +99,10 @@ int kv_write_begin(struct kv_env *env, MDB_txn **txn, mneme_error *error);
 void kv_write_abort(struct kv_env *env, MDB_txn *txn);
 int kv_write_commit(struct kv_env *env, MDB_txn *txn);
 bool kv_write_recover(struct kv_env *env, int lmdb_code, mneme_error *error);
+
+/* Wait for the turn to write, among threads and processes (turn.c); the gate is held. */
+void kv_turn_take(struct kv_env *env);
+void kv_turn_give(struct kv_env *env);
 
 /* ---- Readers (readers.c) ------------------------------------------------------------------- */
 

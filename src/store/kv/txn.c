@@ -78,11 +78,13 @@ static bool env_is_named(const struct kv_env *env) {
 int kv_write_begin(struct kv_env *env, MDB_txn **txn, mneme_error *error) {
     for (int attempt = 0;; attempt++) {
         TRY(env_enter(env, error));
+        kv_turn_take(env);
         int rc = mdb_txn_begin(env->mdb, NULL, 0, txn);
         if (LIKELY(rc == 0 && env_is_named(env)))
             return 0;
         if (rc == 0)
             mdb_txn_abort(*txn);
+        kv_turn_give(env);
         shared_lock_release(&env->gate);
         if (rc == 0)
             return kv_env_gone(env, error);
@@ -103,11 +105,13 @@ int kv_write_begin(struct kv_env *env, MDB_txn **txn, mneme_error *error) {
 
 void kv_write_abort(struct kv_env *env, MDB_txn *txn) {
     mdb_txn_abort(txn);
+    kv_turn_give(env);
     shared_lock_release(&env->gate);
 }
 
 int kv_write_commit(struct kv_env *env, MDB_txn *txn) {
     int rc = mdb_txn_commit(txn);
+    kv_turn_give(env);
     shared_lock_release(&env->gate);
     return rc;
 }

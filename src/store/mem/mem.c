@@ -21,6 +21,7 @@ struct mem_store {
         mneme_version last_version; /* the greatest ever stored */
     } counters;
     uint64_t device;
+    atomic_uint_fast64_t moment; /* how often something was committed */
 };
 
 static struct mem_store *mem_of(struct store *store) { return (struct mem_store *)(void *)store; }
@@ -158,6 +159,7 @@ static void mem_apply_one(struct mem_store *m, struct batch *batch) {
         }
     }
     m->counters.commits++;
+    atomic_fetch_add(&m->moment, 1); /* under the lock: no read sees the batch before */
     mem_finish(batch, steps);
 }
 
@@ -296,6 +298,7 @@ static struct mem_store *mem_create(uint64_t device) {
     struct mem_store *m = mem_zalloc(1, sizeof *m);
     if (m) {
         m->base.operations = &mem_operations;
+        m->base.moment = &m->moment;
         m->device = device;
         lock_init(&m->lock, RANK_KV);
     }
