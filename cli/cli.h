@@ -196,6 +196,9 @@ void print_id(struct cli *cli, const mneme_id *id);
 /* A record as a page for people (show.c). */
 void show_record(struct cli *cli, const mneme_record *record);
 
+/* The page or the JSON object of `stats` (stats.c). */
+void print_stats(struct cli *cli, const mneme_stats *stats);
+
 /* One page of records as table rows (rows.c). */
 void print_records(struct cli *cli, mneme_kind kind, const mneme_page *page);
 

@@ -9,6 +9,7 @@ const struct option global_options[] = {
     OPTION_FILE("store", "URL", "the store to work on: a path, or mem:"),
     OPTION_SWITCH("json", "print one JSON object a line"),
     OPTION_SWITCH("quiet", "no messages but errors (also -q)"),
+    OPTION_SWITCH("no-cache", "without caches, as with MNEME_CACHE=off"),
     OPTION_SWITCH("no-color", "no colours, as with NO_COLOR=1"),
     OPTION_SWITCH("help", "explain the command (also -h)"),
     OPTION_SWITCH("version", "print the version (also -V)"),

@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-/* store.c */
+/* store.c, stats.c */
 extern const struct command init_command, stats_command, verify_command, backup_command,
     train_command;
 /* import.c, export.c */

@@ -38,6 +38,35 @@ static int run_config_show(struct cli *cli) {
     return 0;
 }
 
+static const char details[] =
+    "Options of the command line (--store, --no-cache, --no-color) come before environment "
+    "variables, these before the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
+    "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
+    "\n"
+    "  [store]\n"
+    "  url = /data/memory.mdb\n"
+    "  durability = batch\n"
+    "\n"
+    "  [cache]\n"
+    "  episodes_bytes = 256 MiB\n"
+    "  queries = off\n"
+    "\n"
+    "  [output]\n"
+    "  color = never\n"
+    "\n"
+    "The variable of a setting of [store] is MNEME_ and its key: MNEME_DURABILITY; of [cache] "
+    "MNEME_CACHE_ and its key: MNEME_CACHE_EPISODES_BYTES. Three are shorter: MNEME_STORE is "
+    "store.url, MNEME_CACHE is cache.enabled, and NO_COLOR sets output.color to never. --json "
+    "prints the variable of each.\n"
+    "\n"
+    "Settings of the caches: `enabled` is on, or off for none of them. Each of `episodes` (with "
+    "steps and checkpoints), `patterns` (with heuristics, relations and embeddings) and `queries` "
+    "(what listings found) is on or off by itself, and has NAME_bytes and NAME_entries, its "
+    "limits, and NAME_ttl_s, the seconds that an entry lives at first. That grows with reads and "
+    "shrinks without them, between NAME_ttl_min_s and NAME_ttl_max_s; access_weight and "
+    "recency_weight, 0 to 1, say how much it counts how often, and how lately, an entry was "
+    "read. `fill_by_writes` is on, or off to keep only what was read.";
+
 static const char *const examples[] = {"mneme config show --origin", NULL};
 static const struct option options[] = {
     OPTION_SWITCH("origin", "also print where each value comes from"),
@@ -46,18 +75,7 @@ static const struct option options[] = {
 const struct command config_show_command = {
     .name = "config show",
     .summary = "print every setting",
-    .details = "Options of the command line come before environment variables (MNEME_STORE, "
-               "MNEME_DURABILITY, MNEME_COMPRESSION, MNEME_COMPRESSION_LEVEL, "
-               "MNEME_BATCH_OPERATIONS, MNEME_BATCH_INTERVAL_MS, NO_COLOR), these before the "
-               "user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
-               "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
-               "\n"
-               "  [store]\n"
-               "  url = /data/memory.mdb\n"
-               "  durability = batch\n"
-               "\n"
-               "  [output]\n"
-               "  color = never",
+    .details = details,
     .examples = examples,
     .options = options,
     .run = run_config_show,

@@ -41,6 +41,9 @@ static int load_settings(struct cli *cli) {
     if (status == 0 && option_given(cli, "no-color"))
         status = settings_set(&cli->settings, SETTING_COLOR, "never", "option --no-color",
                               "--no-color", &cli->error);
+    if (status == 0 && option_given(cli, "no-cache"))
+        status = settings_set(&cli->settings, SETTING_CACHE, "off", "option --no-cache",
+                              "--no-cache", &cli->error);
     return status;
 }
 

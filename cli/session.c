@@ -23,6 +23,34 @@ static uint32_t setting_number(const struct cli *cli, enum setting setting) {
     return (uint32_t)value_whole(cli->settings.values[setting]);
 }
 
+static bool setting_is_on(const struct cli *cli, enum setting setting) {
+    return strcmp(cli->settings.values[setting], "on") == 0;
+}
+
+static mneme_cache_limits cache_limits(const struct cli *cli, int id) {
+    const char *bytes = cli->settings.values[SETTING_OF_CACHE(id, CACHE_BYTES)];
+    return (mneme_cache_limits){
+        .off = !setting_is_on(cli, SETTING_OF_CACHE(id, CACHE_USED)),
+        .bytes = (uint64_t)value_bytes(bytes),
+        .entries = setting_number(cli, SETTING_OF_CACHE(id, CACHE_ENTRIES)),
+        .ttl_s = setting_number(cli, SETTING_OF_CACHE(id, CACHE_TTL_S)),
+        .ttl_min_s = setting_number(cli, SETTING_OF_CACHE(id, CACHE_TTL_MIN_S)),
+        .ttl_max_s = setting_number(cli, SETTING_OF_CACHE(id, CACHE_TTL_MAX_S)),
+    };
+}
+
+static mneme_cache_options cache_options(const struct cli *cli) {
+    mneme_cache_options options = {
+        .off = !setting_is_on(cli, SETTING_CACHE),
+        .no_fill_by_writes = !setting_is_on(cli, SETTING_CACHE_FILL_BY_WRITES),
+        .access_weight = value_real(cli->settings.values[SETTING_CACHE_ACCESS_WEIGHT]),
+        .recency_weight = value_real(cli->settings.values[SETTING_CACHE_RECENCY_WEIGHT]),
+    };
+    for (int id = 0; id < MNEME_CACHE_COUNT; id++)
+        options.limits[id] = cache_limits(cli, id);
+    return options;
+}
+
 static mneme_options store_options(const struct cli *cli, enum open_mode mode) {
     static const mneme_compression algorithms[] = {MNEME_COMPRESS_DEFAULT, MNEME_COMPRESS_ZSTD,
                                                    MNEME_COMPRESS_LZ4, MNEME_COMPRESS_GZIP,
@@ -37,6 +65,7 @@ static mneme_options store_options(const struct cli *cli, enum open_mode mode) {
         .compression_level = (int)setting_number(cli, SETTING_COMPRESSION_LEVEL),
         .batch_operations = setting_number(cli, SETTING_BATCH_OPERATIONS),
         .batch_interval_ms = setting_number(cli, SETTING_BATCH_INTERVAL_MS),
+        .cache = cache_options(cli),
     };
 }
 

@@ -9,6 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Weights of 0 to 1, sizes of 64 KiB to 1 TiB, seconds of up to a year. */
+#define CACHE_WEIGHT                                                                               \
+    { .type = VALUE_REAL, .min = 0, .max = 1 }
+#define CACHE_SIZE                                                                                 \
+    { .type = VALUE_BYTES, .min = INT64_C(1) << 16, .max = INT64_C(1) << 40 }
+#define CACHE_SECONDS                                                                              \
+    { .type = VALUE_WHOLE, .min = 1, .max = 31536000 }
+#define ON_OR_OFF                                                                                  \
+    { .type = VALUE_CHOICE, .choices = "on|off" }
+
+/* Rows of the section [cache]; `variable` is what stands behind "MNEME_CACHE". */
+#define CACHE_ROW(setting, key_, variable, fallback_, ...)                                         \
+    [setting] = {"cache", key_, "MNEME_CACHE" variable, NULL, fallback_, __VA_ARGS__}
+#define CACHE_ROW_OF(id, which, key, variable, fallback, ...)                                      \
+    CACHE_ROW(SETTING_OF_CACHE(id, which), key, variable, fallback, __VA_ARGS__)
+/* Those of one cache. Its table is allocated for all entries at once, hence their bound. */
+#define CACHE_ROWS(id, key, variable, bytes, entries)                                              \
+    CACHE_ROW_OF(id, CACHE_USED, key, "_" variable, "on", ON_OR_OFF),                              \
+        CACHE_ROW_OF(id, CACHE_BYTES, key "_bytes", "_" variable "_BYTES", bytes, CACHE_SIZE),     \
+        CACHE_ROW_OF(id, CACHE_ENTRIES, key "_entries", "_" variable "_ENTRIES", entries,          \
+                     {.type = VALUE_WHOLE, .min = 1, .max = 100000000}),                           \
+        CACHE_ROW_OF(id, CACHE_TTL_S, key "_ttl_s", "_" variable "_TTL_S", "300", CACHE_SECONDS),  \
+        CACHE_ROW_OF(id, CACHE_TTL_MIN_S, key "_ttl_min_s", "_" variable "_TTL_MIN_S", "60",       \
+                     CACHE_SECONDS),                                                               \
+        CACHE_ROW_OF(id, CACHE_TTL_MAX_S, key "_ttl_max_s", "_" variable "_TTL_MAX_S", "3600",     \
+                     CACHE_SECONDS)
+
 const struct setting_spec setting_specs[SETTING_COUNT] = {
     [SETTING_STORE] = {"store", "url", "MNEME_STORE", "--store", NULL, {.type = VALUE_FILE}},
     [SETTING_DURABILITY] = {"store",
@@ -41,6 +68,14 @@ const struct setting_spec setting_specs[SETTING_COUNT] = {
                                    NULL,
                                    "100",
                                    {.type = VALUE_WHOLE, .min = 1, .max = 60000}},
+    [SETTING_CACHE] = {"cache", "enabled", "MNEME_CACHE", "--no-cache", "on", ON_OR_OFF},
+    CACHE_ROW(SETTING_CACHE_FILL_BY_WRITES, "fill_by_writes", "_FILL_BY_WRITES", "on", ON_OR_OFF),
+    CACHE_ROW(SETTING_CACHE_ACCESS_WEIGHT, "access_weight", "_ACCESS_WEIGHT", "0.6", CACHE_WEIGHT),
+    CACHE_ROW(SETTING_CACHE_RECENCY_WEIGHT, "recency_weight", "_RECENCY_WEIGHT", "0.4",
+              CACHE_WEIGHT),
+    CACHE_ROWS(MNEME_CACHE_EPISODES, "episodes", "EPISODES", "32 MiB", "10000"),
+    CACHE_ROWS(MNEME_CACHE_PATTERNS, "patterns", "PATTERNS", "24 MiB", "10000"),
+    CACHE_ROWS(MNEME_CACHE_QUERIES, "queries", "QUERIES", "8 MiB", "1000"),
     [SETTING_COLOR] = {"output",
                        "color",
                        "NO_COLOR",
@@ -130,12 +165,12 @@ static int unknown_setting(struct parse *parse, const char *section, const char 
     if (section[0] == '\0')
         return fail_with(
             parse->error, MNEME_INVALID,
-            "%s:%d: '%.60s' stands before any section; put it below [store] or [output]", path,
-            line, key);
+            "%s:%d: '%.60s' stands before any section; put it below [store], [cache] or [output]",
+            path, line, key);
     if (!is_section(section))
         return fail_with(parse->error, MNEME_INVALID,
-                         "%s:%d: no section [%.60s]; there are [store] and [output]", path, line,
-                         section);
+                         "%s:%d: no section [%.60s]; there are [store], [cache] and [output]", path,
+                         line, section);
     return fail_with(parse->error, MNEME_INVALID,
                      "%s:%d: [%s] has no setting '%.60s'; `mneme config show` lists all settings",
                      path, line, section, key);
@@ -261,6 +296,42 @@ static int load_environment(struct settings *settings, mneme_error *error) {
     return 0;
 }
 
+/* ---- What must go together ---------------------------------------------------------------- */
+
+static const char *name_of(const struct settings *settings, enum setting setting) {
+    const struct setting_spec *spec = &setting_specs[setting];
+    return pool_format(settings->pool, "%s.%s", spec->section, spec->key);
+}
+
+static int check_order(const struct settings *settings, enum setting low, enum setting high,
+                       mneme_error *error) {
+    const char *const *values = settings->values, *const *origins = settings->origins;
+    if (value_whole(values[low]) <= value_whole(values[high]))
+        return 0;
+    return fail_with(error, MNEME_INVALID, "%s, %s (%s), must not be more than %s, %s (%s)",
+                     name_of(settings, low), values[low], origins[low], name_of(settings, high),
+                     values[high], origins[high]);
+}
+
+/* Each value has been checked by itself. The library would take two zero weights for the default,
+ * and refuse the times without knowing which settings they are. */
+static int check_together(const struct settings *settings, mneme_error *error) {
+    if (value_real(settings->values[SETTING_CACHE_ACCESS_WEIGHT]) == 0 &&
+        value_real(settings->values[SETTING_CACHE_RECENCY_WEIGHT]) == 0)
+        return fail_with(error, MNEME_INVALID, "%s and %s are both 0; one of them must be more",
+                         name_of(settings, SETTING_CACHE_ACCESS_WEIGHT),
+                         name_of(settings, SETTING_CACHE_RECENCY_WEIGHT));
+    for (int id = 0; id < MNEME_CACHE_COUNT; id++) {
+        enum setting ttl = SETTING_OF_CACHE(id, CACHE_TTL_S);
+        int status = check_order(settings, SETTING_OF_CACHE(id, CACHE_TTL_MIN_S), ttl, error);
+        if (status == 0)
+            status = check_order(settings, ttl, SETTING_OF_CACHE(id, CACHE_TTL_MAX_S), error);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
 int settings_load(struct settings *settings, struct pool *pool, mneme_error *error) {
     *settings = (struct settings){.pool = pool};
     load_defaults(settings);
@@ -269,5 +340,7 @@ int settings_load(struct settings *settings, struct pool *pool, mneme_error *err
         status = load_user_file(settings, error);
     if (status == 0)
         status = load_environment(settings, error);
+    if (status == 0)
+        status = check_together(settings, error);
     return status;
 }

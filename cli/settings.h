@@ -12,6 +12,17 @@
 #include "pool.h"
 #include "value.h"
 
+/* The settings that each cache has. */
+enum cache_setting {
+    CACHE_USED,
+    CACHE_BYTES,
+    CACHE_ENTRIES,
+    CACHE_TTL_S,
+    CACHE_TTL_MIN_S,
+    CACHE_TTL_MAX_S,
+    CACHE_SETTING_COUNT
+};
+
 enum setting {
     SETTING_STORE,
     SETTING_DURABILITY,
@@ -19,9 +30,16 @@ enum setting {
     SETTING_COMPRESSION_LEVEL,
     SETTING_BATCH_OPERATIONS,
     SETTING_BATCH_INTERVAL_MS,
-    SETTING_COLOR,
+    SETTING_CACHE,
+    SETTING_CACHE_FILL_BY_WRITES,
+    SETTING_CACHE_ACCESS_WEIGHT,
+    SETTING_CACHE_RECENCY_WEIGHT,
+    SETTING_CACHES, /* here begin those of each cache, in the order of mneme_cache_id */
+    SETTING_COLOR = SETTING_CACHES + (int)MNEME_CACHE_COUNT * (int)CACHE_SETTING_COUNT,
     SETTING_COUNT
 };
+#define SETTING_OF_CACHE(id, which)                                                                \
+    ((enum setting)((int)SETTING_CACHES + (int)(id) * (int)CACHE_SETTING_COUNT + (int)(which)))
 
 struct setting_spec {
     const char *section; /* in the file */
@@ -39,7 +57,8 @@ struct settings {
     const char *origins[SETTING_COUNT]; /* "default", "file /etc/xdg/mneme/config.ini:3", … */
 };
 
-/* Defaults, files and environment. MNEME_INVALID names the file and line, or the variable. */
+/* Defaults, files and environment. MNEME_INVALID names the file and line, or the variable, or
+ * settings that do not go together. */
 int settings_load(struct settings *settings, struct pool *pool, mneme_error *error);
 
 /* Set one value; what was there before is overruled. */

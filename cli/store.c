@@ -1,8 +1,6 @@
 /*
- * store.c - commands on the store as a whole: init, stats, verify, backup, train.
+ * store.c - commands on the store as a whole: init, verify, backup, train.
  */
-#include <inttypes.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "commands.h"
@@ -40,99 +38,6 @@ const struct command init_command = {
                "store is left as it is.",
     .examples = init_examples,
     .run = run_init,
-};
-
-/* ---- stats ------------------------------------------------------------------------------- */
-
-static void put_stats_json(FILE *out, const mneme_stats *stats) {
-    struct json_line line = line_begin(out);
-    line_add_text(&line, "store", stats->path);
-    line_add_count(&line, "file_bytes", stats->file_bytes);
-    line_add_count(&line, "used_bytes", stats->used_bytes);
-    line_add_count(&line, "commits", stats->commits);
-    line_add_count(&line, "changes", stats->changes);
-    line_add_count(&line, "readers", stats->readers);
-    line_key(&line, "kinds");
-    struct json_line kinds = line_begin(out);
-    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
-        const mneme_kind_stats *of_kind = &stats->kinds[kind];
-        line_key(&kinds, mneme_kind_name((mneme_kind)kind));
-        struct json_line counts = line_begin(out);
-        line_add_count(&counts, "records", of_kind->records);
-        line_add_count(&counts, "deleted", of_kind->tombstones);
-        line_add_count(&counts, "stored_bytes", of_kind->stored_bytes);
-        line_add_count(&counts, "plain_bytes", of_kind->plain_bytes);
-        line_close(&counts);
-    }
-    line_close(&kinds);
-    line_end(&line);
-}
-
-/* "4.9 x": how many times smaller the bodies are stored than they are. */
-static const char *ratio_text(struct cli *cli, uint64_t plain, uint64_t stored) {
-    return stored > 0 ? pool_format(&cli->pool, "%.1f x", (double)plain / (double)stored) : "";
-}
-
-static void add_kind_row(struct cli *cli, struct table *table, const char *name,
-                         const mneme_kind_stats *stats) {
-    struct pool *pool = &cli->pool;
-    const mneme_text cells[] = {
-        mneme_text_of(name),
-        mneme_text_of(display_count(pool, stats->records)),
-        mneme_text_of(stats->tombstones > 0 ? display_count(pool, stats->tombstones) : ""),
-        mneme_text_of(display_bytes(pool, stats->plain_bytes)),
-        mneme_text_of(display_bytes(pool, stats->stored_bytes)),
-        mneme_text_of(ratio_text(cli, stats->plain_bytes, stats->stored_bytes)),
-    };
-    table_add(table, cells);
-}
-
-static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
-    static const char *const titles[] = {"KIND",   "RECORDS", "DELETED", "PLAIN",
-                                         "STORED", "SMALLER", NULL};
-    struct pool *pool = &cli->pool;
-    FILE *out = cli->out.stream;
-    struct table table = table_begin(pool, titles);
-    mneme_kind_stats total = {0};
-    table.right = 0x3e;
-    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
-        const mneme_kind_stats *of_kind = &stats->kinds[kind];
-        if (of_kind->records + of_kind->tombstones == 0)
-            continue;
-        add_kind_row(cli, &table, mneme_kind_name((mneme_kind)kind), of_kind);
-        total.records += of_kind->records;
-        total.tombstones += of_kind->tombstones;
-        total.stored_bytes += of_kind->stored_bytes;
-        total.plain_bytes += of_kind->plain_bytes;
-    }
-    add_kind_row(cli, &table, "all", &total);
-    fprintf(out, "Store     %s\n", stats->path);
-    fprintf(out, "File      %s, %s of it in use\n", display_bytes(pool, stats->file_bytes),
-            display_bytes(pool, stats->used_bytes));
-    fprintf(out, "Commits   %s\n\n", display_count(pool, stats->commits));
-    table_print(&table, out, cli->width, cli->color);
-}
-
-static int run_stats(struct cli *cli) {
-    mneme_stats stats = {.size = sizeof stats};
-    int status = cli_open(cli, OPEN_TO_READ);
-    if (status == 0)
-        status = mneme_stats_get(cli->store, &stats, &cli->error);
-    if (status != 0)
-        return status;
-    if (cli->json)
-        put_stats_json(cli->out.stream, &stats);
-    else
-        put_stats_page(cli, &stats);
-    return 0;
-}
-
-static const char *const stats_examples[] = {"mneme stats", "mneme --json stats", NULL};
-const struct command stats_command = {
-    .name = "stats",
-    .summary = "how much is stored, and how small",
-    .examples = stats_examples,
-    .run = run_stats,
 };
 
 /* ---- verify ------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int fail_with(mneme_error *error, int code, const char *format, ...) {
     va_list arguments;
@@ -63,6 +64,34 @@ static bool parse_real(const char *text, double *value) {
     return true;
 }
 
+/* K, M, G and T are binary, with or without "iB"; KB is not taken, for some mean 1,000 by it. */
+static bool parse_unit(const char *text, unsigned *shift) {
+    static const char letters[] = "kmgt";
+    const char *letter = text[0] != '\0' ? strchr(letters, text[0] | 0x20) : NULL;
+    *shift = letter != NULL ? 10 * ((unsigned)(letter - letters) + 1) : 0;
+    if (letter != NULL)
+        return text[1] == '\0' || strcasecmp(text + 1, "ib") == 0;
+    return text[0] == '\0' || strcasecmp(text, "b") == 0;
+}
+
+static bool parse_bytes(const char *text, int64_t *value) {
+    char number[20];
+    unsigned shift;
+    int64_t parsed;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits >= sizeof number)
+        return false;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    text += digits;
+    if (text[strspn(text, " ")] != '\0')
+        text += strspn(text, " ");
+    if (!parse_whole(number, &parsed) || !parse_unit(text, &shift) || parsed > INT64_MAX >> shift)
+        return false;
+    *value = parsed << shift;
+    return true;
+}
+
 int64_t value_whole(const char *text) {
     int64_t value = 0;
     parse_whole(text, &value);
@@ -72,6 +101,12 @@ int64_t value_whole(const char *text) {
 double value_real(const char *text) {
     double value = 0;
     parse_real(text, &value);
+    return value;
+}
+
+int64_t value_bytes(const char *text) {
+    int64_t value = 0;
+    parse_bytes(text, &value);
     return value;
 }
 
@@ -86,6 +121,42 @@ static int check_whole(const struct value_rule *rule, const char *name, const ch
     return fail_with(error, MNEME_INVALID,
                      "%s takes a whole number from %lld to %lld, not '%.100s'", name,
                      (long long)rule->min, (long long)rule->max, text);
+}
+
+static int check_real(const struct value_rule *rule, const char *name, const char *text,
+                      mneme_error *error) {
+    double value;
+    bool is_real = parse_real(text, &value), bounded = rule->min != rule->max;
+    if (is_real && (!bounded || (value >= (double)rule->min && value <= (double)rule->max)))
+        return 0;
+    if (!bounded)
+        return fail_with(error, MNEME_INVALID,
+                         "%s takes a decimal number such as 0.5, not '%.100s'", name, text);
+    return fail_with(error, MNEME_INVALID,
+                     "%s takes a decimal number from %lld to %lld, not '%.100s'", name,
+                     (long long)rule->min, (long long)rule->max, text);
+}
+
+/* The limit in the largest unit in which it is a whole number. */
+static void print_size(int64_t bytes, char *text, size_t size) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    for (; unit < 4 && bytes >= 1024 && bytes % 1024 == 0; unit++)
+        bytes /= 1024;
+    snprintf(text, size, "%lld %s", (long long)bytes, units[unit]);
+}
+
+static int check_bytes(const struct value_rule *rule, const char *name, const char *text,
+                       mneme_error *error) {
+    int64_t value;
+    char least[32], most[32];
+    if (parse_bytes(text, &value) && value >= rule->min && value <= rule->max)
+        return 0;
+    print_size(rule->min, least, sizeof least);
+    print_size(rule->max, most, sizeof most);
+    return fail_with(error, MNEME_INVALID,
+                     "%s takes a size from %s to %s, such as 32 MiB, not '%.100s'", name, least,
+                     most, text);
 }
 
 static int check_choice(const struct value_rule *rule, const char *name, const char *text,
@@ -114,7 +185,6 @@ static int check_time(const char *name, const char *text, mneme_error *error) {
 
 int value_check(const struct value_rule *rule, const char *name, const char *text,
                 mneme_error *error) {
-    double real;
     switch (rule->type) {
     case VALUE_NONE:
     case VALUE_TEXT:
@@ -129,10 +199,9 @@ int value_check(const struct value_rule *rule, const char *name, const char *tex
     case VALUE_WHOLE:
         return check_whole(rule, name, text, error);
     case VALUE_REAL:
-        if (parse_real(text, &real))
-            return 0;
-        return fail_with(error, MNEME_INVALID,
-                         "%s takes a decimal number such as 0.5, not '%.100s'", name, text);
+        return check_real(rule, name, text, error);
+    case VALUE_BYTES:
+        return check_bytes(rule, name, text, error);
     case VALUE_PAIR:
         if (text[0] != '=' && strchr(text, '=') != NULL)
             return 0;

@@ -18,7 +18,8 @@ enum value_type {
     VALUE_ID,       /* an id or the beginning of one */
     VALUE_TIME,     /* what mneme_time_parse takes */
     VALUE_WHOLE,    /* a whole number from min to max */
-    VALUE_REAL,     /* a finite decimal number */
+    VALUE_REAL,     /* a finite decimal number; from min to max unless both are 0 */
+    VALUE_BYTES,    /* a size from min to max bytes: "65536", "64K", "64 KiB" */
     VALUE_PAIR,     /* NAME=VALUE */
     VALUE_CHOICE    /* one of `choices` */
 };
@@ -36,6 +37,7 @@ int value_check(const struct value_rule *rule, const char *name, const char *tex
 /* The value of a text that value_check has passed. */
 int64_t value_whole(const char *text);
 double value_real(const char *text);
+int64_t value_bytes(const char *text);
 
 /* Where `text` stands among the choices, from 0; -1: it is none of them. */
 int value_choice(const char *choices, const char *text);

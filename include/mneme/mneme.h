@@ -51,6 +51,36 @@ typedef enum mneme_compression {
     MNEME_COMPRESS_ZSTD = 4 /* without dictionaries */
 } mneme_compression;
 
+/*
+ * The caches of a handle. Records and lists that were read are kept in memory, decoded, and handed
+ * out again as long as they are true: a commit of this or of another process is seen by the next
+ * call.
+ */
+typedef enum mneme_cache_id {
+    MNEME_CACHE_EPISODES = 0, /* episodes, steps and checkpoints */
+    MNEME_CACHE_PATTERNS = 1, /* patterns, heuristics, relations and embeddings */
+    MNEME_CACHE_QUERIES = 2,  /* which records a listing found, in which order */
+    MNEME_CACHE_COUNT = 3
+} mneme_cache_id;
+
+/* Of one cache. 0 is the default. */
+typedef struct mneme_cache_limits {
+    bool off;
+    uint64_t bytes;     /* 32 MiB for episodes, 24 MiB for patterns, 8 MiB for queries */
+    uint64_t entries;   /* 10,000; for queries 1,000 */
+    uint32_t ttl_s;     /* seconds that an entry lives at first: 300; it grows with the times it */
+    uint32_t ttl_min_s; /* … is read, and shrinks as it is not, between these two: */
+    uint32_t ttl_max_s; /* … 60 and 3,600. ARCHITECTURE.md has the formula */
+} mneme_cache_limits;
+
+typedef struct mneme_cache_options {
+    bool off;               /* none of them */
+    bool no_fill_by_writes; /* keep what is read, but not what is written */
+    double access_weight;   /* of how often an entry was read, in its time to live; and … */
+    double recency_weight;  /* … of how lately. Both 0: 0.6 and 0.4 */
+    mneme_cache_limits limits[MNEME_CACHE_COUNT];
+} mneme_cache_options;
+
 /* Zero-initialise, set `size` and what differs from the default. */
 typedef struct mneme_options {
     size_t size;                    /* sizeof(mneme_options) */
@@ -65,6 +95,7 @@ typedef struct mneme_options {
     uint32_t queue_operations;      /* writers wait when more are queued; 0: 4,096 */
     uint64_t max_stale_bytes;       /* refuse writes when a stopped reader pins more; 0: 1 GiB */
     bool allow_network_filesystem;  /* default: refuse NFS, CIFS, 9p and FUSE stores */
+    mneme_cache_options cache;
 } mneme_options;
 
 /*
@@ -82,9 +113,9 @@ MNEME_API int mneme_open(const char *url, const mneme_options *options, mneme **
                          mneme_error *error);
 
 /*
- * Finish every queued write, then close. NULL is allowed. Reads still held are released. The
- * handle is gone even when an error comes back, which then says which writes did not reach
- * the disk. No other thread may use the handle meanwhile.
+ * Finish every queued write, then close. NULL is allowed. What is still held stays valid until it
+ * is released (with NULL for the handle). The handle is gone even when an error comes back, which
+ * then says which writes did not reach the disk. No other thread may use the handle meanwhile.
  */
 MNEME_API int mneme_close(mneme *m, mneme_error *error);
 
@@ -252,6 +283,27 @@ typedef struct mneme_kind_stats {
     uint64_t plain_bytes;  /* the same bodies before compression */
 } mneme_kind_stats;
 
+/* Of one cache, since the handle was opened; all 0 when it is off. */
+typedef struct mneme_cache_stats {
+    uint64_t hits, misses;  /* look-ups */
+    uint64_t negative_hits; /* among the hits: known not to be there */
+    uint64_t joins;         /* among the misses: shared the load of another thread */
+    uint64_t admissions;    /* entries that were kept */
+    uint64_t rejections;    /* loaded, but not kept: outrun by a write, or too large */
+    uint64_t evictions_by_bytes, evictions_by_entries; /* by the limit that was passed */
+    uint64_t expirations;
+    uint64_t invalidations_by_change;  /* the record, or what the list depends on, has changed */
+    uint64_t invalidations_by_flood;   /* too much changed at once to look at each */
+    uint64_t invalidations_by_replace; /* a newer entry took its place */
+    uint64_t bytes, entries;           /* now */
+    uint64_t bytes_max, entries_max;
+    uint64_t minute_hits, minute_lookups; /* of the last minute */
+    uint64_t hour_hits, hour_lookups;
+} mneme_cache_stats;
+
+/* "episodes", "patterns", "queries"; NULL for an unknown one. */
+MNEME_API const char *mneme_cache_name(mneme_cache_id id);
+
 typedef struct mneme_stats {
     size_t size;     /* sizeof(mneme_stats), set by the caller */
     char path[1024]; /* "mem:" for a store in memory */
@@ -269,6 +321,7 @@ typedef struct mneme_stats {
     uint64_t compressed_out;      /* bytes that came out */
     uint64_t compression_skipped; /* bodies stored raw */
     uint64_t dictionary_bodies;   /* bodies compressed with a dictionary */
+    mneme_cache_stats caches[MNEME_CACHE_COUNT];
 } mneme_stats;
 
 MNEME_API int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error);

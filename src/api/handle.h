@@ -13,6 +13,7 @@
 #include "model/model.h"
 #include "os/os.h"
 #include "store/batched.h"
+#include "store/cached.h"
 
 enum { API_BATCH_MAX = 65536, API_RETRIES = 64 };
 
@@ -23,7 +24,9 @@ enum { FLAG_LOOSE = 4 };
 struct dictionaries;
 
 struct mneme {
-    struct store *store; /* batched over kv or mem */
+    struct store *store;  /* all of it: cached over batched over kv or mem */
+    struct store *queue;  /* the part that is the group commit */
+    struct store *cached; /* the part that is the caches; NULL: they are off */
     struct packer *packer;
     struct dictionaries *dictionaries;
     mneme_options options;
@@ -107,8 +110,25 @@ int record_open(mneme *m, const struct stored_record *stored, struct arena *aren
 int children_get(mneme *m, mneme_kind kind, const mneme_id *parent, bool without_bodies,
                  struct record_set *out, mneme_error *error);
 
+/* The text of a position, in `arena`. MNEME_NO_MEMORY. */
+int cursor_write(const struct store_query *query, const struct position *at, struct arena *arena,
+                 mneme_text *out);
 /* The position in a cursor's text, for this very query. MNEME_INVALID. */
 int cursor_read(mneme_text text, const struct store_query *query, struct position *out,
                 mneme_error *error);
+
+/* ---- Caches and what is handed out (caches.c, held.c) --------------------------------------- */
+
+/* Put the caches in front of m->store, unless they are off. */
+int caches_open(mneme *m, mneme_error *error);
+/* Adds to `out`, which is zeroed. */
+void caches_stats(mneme *m, mneme_cache_stats out[MNEME_CACHE_COUNT]);
+
+/* Builds what the caches keep (cached_options.build); `context` is the mneme. */
+int held_build(void *context, const struct cache_key *key, const struct stored_record *stored,
+               struct cache_item **out, mneme_error *error);
+/* mneme_list, of a query that is translated. */
+int held_list(mneme *m, const struct store_query *query, const mneme_page **out,
+              mneme_error *error);
 
 #endif

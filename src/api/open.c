@@ -12,7 +12,7 @@ static const char mem_url[] = "mem:";
 int handle_check(const mneme *m, mneme_error *error) {
     if (!m)
         return error_set(error, MNEME_INVALID, "the handle is NULL; open a store first");
-    if (UNLIKELY(m->generation != process_generation()))
+    if (UNLIKELY(m->generation != process_generation_again()))
         return error_set(error, MNEME_FORKED,
                          "this store was opened before fork(); open it again in the child");
     return 0;
@@ -122,6 +122,8 @@ static int handle_open(mneme *m, const char *url, mneme_error *error) {
     memcpy(m->path, url, size);
     TRY(packer_open(&m->options, &m->packer, error));
     TRY(store_open(url, &m->options, &m->store, error));
+    m->queue = m->store;
+    TRY(caches_open(m, error));
     return dictionaries_create(m, &m->dictionaries, error);
 }
 
@@ -150,7 +152,7 @@ int mneme_close(mneme *m, mneme_error *error) {
         return 0;
     /* In a child the threads that hold locks are not there: what it inherited is left alone. */
     TRY(handle_check(m, error));
-    int status = batched_flush(m->store, error);
+    int status = batched_flush(m->queue, error);
     dictionaries_finish(m);
     handle_destroy(m);
     return status;
@@ -164,12 +166,12 @@ int mneme_default_store(char *path, size_t size, mneme_error *error) {
 
 int mneme_flush(mneme *m, mneme_error *error) {
     TRY(handle_check(m, error));
-    return batched_flush(m->store, error);
+    return batched_flush(m->queue, error);
 }
 
 int mneme_ticket_wait(mneme *m, mneme_ticket ticket, int64_t timeout_ms, mneme_error *error) {
     TRY(handle_check(m, error));
-    return batched_wait(m->store, ticket, timeout_ms, error);
+    return batched_wait(m->queue, ticket, timeout_ms, error);
 }
 
 int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
@@ -193,6 +195,7 @@ int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
                            .compressed_out = packed.out,
                            .compression_skipped = packed.skipped,
                            .dictionary_bodies = packed.with_dictionary};
+    caches_stats(m, stats->caches);
     snprintf(stats->path, sizeof stats->path, "%s", m->path);
     for (size_t i = 0; i < MNEME_KIND_COUNT; i++)
         stats->kinds[i] =

@@ -98,27 +98,6 @@ int record_open(mneme *m, const struct stored_record *stored, struct arena *aren
     return 0;
 }
 
-int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
-                  mneme_error *error) {
-    TRY(handle_check(m, error));
-    if (!id || !out)
-        return error_set(error, MNEME_INVALID, "mneme_acquire: id or out is NULL");
-    if (!kind_is_public(kind))
-        return error_set(error, MNEME_INVALID, "there are no records of kind %d to read",
-                         (int)kind);
-    /* Room for most records at once: this is the hot path. */
-    AUTO_RECORDS struct record_set stored = {.arena.first_size = 8192};
-    TRY(store_get_one(m->store, kind, id, &stored, error));
-    size_t guess = sizeof(mneme_record) + sizeof(mneme_episode) + 256;
-    AUTO_ARENA struct arena arena = {.first_size = guess + 2 * stored.records[0].plain_size};
-    mneme_record *record = arena_zalloc(&arena, 1, sizeof *record);
-    if (!record)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for a record");
-    TRY(record_open(m, &stored.records[0], &arena, record, error));
-    *out = arena_take(&arena);
-    return 0;
-}
-
 /* ---- Cursors ------------------------------------------------------------------------------ */
 
 /*
@@ -152,13 +131,12 @@ static uint64_t cursor_hash(const struct store_query *query, const uint8_t *posi
     return get_be64(hash);
 }
 
-static int cursor_write(const struct store_query *query, const struct stored_record *last,
-                        struct arena *arena, mneme_text *out) {
+int cursor_write(const struct store_query *query, const struct position *at, struct arena *arena,
+                 mneme_text *out) {
     static const char hex[] = "0123456789abcdef";
-    struct position at = position_after(query, last);
     uint8_t bytes[CURSOR_BYTES];
-    put_be64(bytes + 8, (uint64_t)at.sort);
-    memcpy(bytes + 16, at.id.bytes, sizeof at.id.bytes);
+    put_be64(bytes + 8, (uint64_t)at->sort);
+    memcpy(bytes + 16, at->id.bytes, sizeof at->id.bytes);
     put_be64(bytes, cursor_hash(query, bytes + 8));
     char *text = arena_alloc(arena, 2 * CURSOR_BYTES);
     if (!text)
@@ -261,37 +239,12 @@ static int query_translate(const mneme_query *query, struct arena *arena, struct
     return query->after.size ? cursor_read(query->after, out, &out->after, error) : 0;
 }
 
-static int page_fill(mneme *m, const struct store_query *query, const struct record_set *stored,
-                     bool more, struct arena *arena, mneme_page *page, mneme_error *error) {
-    mneme_record *records = arena_zalloc(arena, stored->count, sizeof *records);
-    const mneme_record **list = arena_zalloc(arena, stored->count, sizeof *list);
-    if (!records || !list)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for a page of records");
-    for (size_t i = 0; i < stored->count; i++) {
-        TRY(record_open(m, &stored->records[i], arena, &records[i], error));
-        list[i] = &records[i];
-    }
-    page->records = list;
-    page->count = stored->count;
-    if (more && cursor_write(query, &stored->records[stored->count - 1], arena, &page->next))
-        return error_set(error, MNEME_NO_MEMORY, "no memory for a cursor");
-    return 0;
-}
-
 int mneme_list(mneme *m, const mneme_query *query, const mneme_page **out, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!out)
         return error_set(error, MNEME_INVALID, "mneme_list: page is NULL");
-    AUTO_ARENA struct arena arena = {.first_size = 16384}, scratch = {0};
-    AUTO_RECORDS struct record_set stored = {0};
+    AUTO_ARENA struct arena scratch = {0};
     struct store_query translated;
-    bool more = false;
     TRY(query_translate(query, &scratch, &translated, error));
-    TRY(store_query(m->store, &translated, &stored, &more, error));
-    mneme_page *page = arena_zalloc(&arena, 1, sizeof *page);
-    if (!page)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for a page of records");
-    TRY(page_fill(m, &translated, &stored, more, &arena, page, error));
-    *out = arena_take(&arena);
-    return 0;
+    return held_list(m, &translated, out, error);
 }

@@ -69,20 +69,8 @@ int mneme_record_from_json(mneme_text json, mneme_kind kind, const mneme_record 
     return 0;
 }
 
-static void free_block(const void *block) {
-    void *pointer;
-    memcpy(&pointer, &block, sizeof pointer);
-    arena_free_taken(pointer);
-}
-
-void mneme_record_free(const mneme_record *record) { free_block(record); }
-
-void mneme_release(mneme *m, const mneme_record *record) {
-    (void)m;
-    free_block(record);
-}
-
-void mneme_page_release(mneme *m, const mneme_page *page) {
-    (void)m;
-    free_block(page);
+void mneme_record_free(const mneme_record *record) {
+    void *block;
+    memcpy(&block, &record, sizeof block);
+    arena_free_taken(block);
 }

@@ -235,7 +235,7 @@ int mneme_episode_complete(mneme *m, const mneme_id *id, const mneme_completion 
                          "failed or abstained)");
     for (unsigned attempt = 0;; attempt++) {
         AUTO_WRITES struct write_set set = {0};
-        batched_drain(m->store);
+        batched_drain(m->queue);
         bool loosely = attempt >= PATIENCE;
         int status = loosely ? complete_loosely(m, &set, id, completion, how, error)
                              : complete_once(m, &set, id, completion, how, error);
@@ -331,7 +331,7 @@ static int tag_write(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text t
                          (int)kind);
     for (unsigned attempt = 0;; attempt++) {
         AUTO_WRITES struct write_set set = {0};
-        batched_drain(m->store);
+        batched_drain(m->queue);
         int status = tag_once(m, &set, kind, id, tag, add, how, error);
         if (status == 0 || !write_set_again(&set, attempt))
             return status;

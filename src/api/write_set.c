@@ -75,7 +75,7 @@ static int guard_children(struct write_set *set, const mneme_id *parent, mneme_k
 int write_set_drop_children(mneme *m, struct write_set *set, const mneme_id *parent,
                             mneme_kind kind, enum mutation_op op, mneme_error *error) {
     AUTO_RECORDS struct record_set children = {0};
-    batched_drain(m->store); /* what was queued before is part of what is read */
+    batched_drain(m->queue); /* what was queued before is part of what is read */
     TRY(children_get(m, kind, parent, true, &children, error));
     TRY(guard_children(set, parent, kind, &children, error));
     for (size_t i = 0; i < children.count; i++) {
@@ -233,7 +233,7 @@ int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mn
         struct batch batch = {.mutations = set->mutations, .count = set->count};
         bool ticketed = durability == MNEME_BATCH;
         uint64_t ticket = 0;
-        TRY(batched_enqueue(m->store, &batch, ticketed, &ticket, error));
+        TRY(batched_enqueue(m->queue, &batch, ticketed, &ticket, error));
         if (ticketed)
             *how->ticket = ticket;
     }

@@ -8,7 +8,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import CliCase
 
 NAMES = ["store.url", "store.durability", "store.compression", "store.compression_level",
-         "store.batch_operations", "store.batch_interval_ms", "output.color"]
+         "store.batch_operations", "store.batch_interval_ms", "cache.enabled",
+         "cache.fill_by_writes", "cache.access_weight", "cache.recency_weight",
+         *(f"cache.{cache}{which}" for cache in ("episodes", "patterns", "queries")
+           for which in ("", "_bytes", "_entries", "_ttl_s", "_ttl_min_s", "_ttl_max_s")),
+         "output.color"]
+CACHE_VALUES = {"enabled": "off", "fill_by_writes": "off", "access_weight": "0.25",
+                "recency_weight": "1",
+                **{f"{cache}{which}": value for cache in ("episodes", "patterns", "queries")
+                   for which, value in (("", "off"), ("_bytes", "5 MiB"), ("_entries", "6"),
+                                        ("_ttl_s", "8"), ("_ttl_min_s", "7"),
+                                        ("_ttl_max_s", "9"))}}
 
 
 class Config(CliCase):
@@ -56,16 +66,20 @@ class Config(CliCase):
     def test_every_setting__can_come_from_environment_and_file(self):
         values = {"url": "/x.mdb", "durability": "relaxed", "compression": "lz4",
                   "compression_level": "9", "batch_operations": "7", "batch_interval_ms": "8"}
-        self.write(self.user, "[store]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()) +
+        lines = lambda of: "".join(f"{k} = {v}\n" for k, v in of.items())
+        self.write(self.user, "[store]\n" + lines(values) + "[cache]\n" + lines(CACHE_VALUES) +
                    "[output]\ncolor = never\n")
         from_file = {name: value for name, (value, _) in self.settings().items()}
         self.user.unlink()
         variables = {"MNEME_" + ("STORE" if k == "url" else k.upper()): v
                      for k, v in values.items()}
+        variables |= {"MNEME_CACHE" + ("" if k == "enabled" else "_" + k.upper()): v
+                      for k, v in CACHE_VALUES.items()}
         from_environment = {n: v for n, (v, _) in self.settings(NO_COLOR="1",
                                                                 **variables).items()}
         self.assertEqual(from_file, from_environment)
-        self.assertEqual(list(from_file.values()), [*values.values(), "never"])
+        self.assertEqual(list(from_file.values()),
+                         [*values.values(), *CACHE_VALUES.values(), "never"])
 
     def test_plain_page__shows_origins_when_asked(self):
         self.assertIn("default", self.good("config", "show", "--origin").out)
@@ -82,6 +96,10 @@ class Config(CliCase):
     def test_bad_file__is_an_error_with_file_and_line(self):
         for line, said, text in (
                 (1, "stands before any section", "url = x\n"),
+                (2, "[cache] has no setting 'size'", "[cache]\nsize = 1\n"),
+                (2, "patterns_entries takes a whole number from 1 to 100000000",
+                 "[cache]\npatterns_entries = 0\n"),
+                (2, "queries takes one of on, off, not 'no'", "[cache]\nqueries = no\n"),
                 (2, "no section [net]", "[net]\nurl = x\n"),
                 (3, "[store] has no setting 'urls'", "[store]\n\nurls = x\n"),
                 (2, "takes one of sync, batch, relaxed, not 'often'",
@@ -109,6 +127,46 @@ class Config(CliCase):
                  environment={"MNEME_DURABILITY": "never"})
         self.bad(2, "MNEME_BATCH_OPERATIONS takes a whole number from 1", "query",
                  environment={"MNEME_BATCH_OPERATIONS": "0"})
+
+    def test_sizes__take_binary_units(self):
+        variable = "MNEME_CACHE_EPISODES_BYTES"
+        for text in ("65536", "64k", "64 K", "64KiB", "64  kib", "65536 B", "1 TiB", "1023G", "2m"):
+            self.assertEqual(self.settings(**{variable: text})["cache.episodes_bytes"],
+                             (text, f"environment {variable}"))
+        for text in ("0", "65535", "63 KiB", "1025 GiB", "2 TiB", "64 KB", "64 ", "MiB",
+                     "-1 MiB", "+1 MiB", "1.5 MiB", "0x10000000", "64Ki", "64 KiBs",
+                     "9223372036854775808", "9007199254740993 T", "1" * 40):
+            run = self.bad(2, f"{variable} takes a size from 64 KiB to 1 TiB, such as 32 MiB, not "
+                           f"'{text}'", "query", environment={variable: text})
+            self.assertEqual(run.err.count("\n"), 1)
+
+    def test_weights__are_from_0_to_1_and_not_both_0(self):
+        for text in ("-0.1", "1.01", "nan", "half", "1e9"):
+            self.bad(2, "MNEME_CACHE_ACCESS_WEIGHT takes a decimal number from 0 to 1", "query",
+                     environment={"MNEME_CACHE_ACCESS_WEIGHT": text})
+        self.settings(MNEME_CACHE_ACCESS_WEIGHT="0", MNEME_CACHE_RECENCY_WEIGHT="1")
+        self.bad(2, "cache.access_weight and cache.recency_weight are both 0", "query",
+                 environment={"MNEME_CACHE_ACCESS_WEIGHT": "0",
+                              "MNEME_CACHE_RECENCY_WEIGHT": "0.0"})
+
+    def test_times_to_live__must_be_in_order(self):
+        self.write(self.user, "[cache]\nqueries_ttl_s = 30\n")
+        run = self.bad(2, "cache.queries_ttl_min_s, 60 (default), must not be more than "
+                       "cache.queries_ttl_s, 30 (file ", "query")
+        self.assertIn(f"(file {self.user}:2)", run.err)
+        self.good("help")
+        self.settings(MNEME_CACHE_QUERIES_TTL_MIN_S="30")
+        self.bad(2, "cache.patterns_ttl_s, 3601 (environment MNEME_CACHE_PATTERNS_TTL_S), must "
+                 "not be more than cache.patterns_ttl_max_s, 3600 (default)", "query",
+                 environment={"MNEME_CACHE_QUERIES_TTL_MIN_S": "1",
+                              "MNEME_CACHE_PATTERNS_TTL_S": "3601"})
+
+    def test_no_cache__is_an_option_of_every_command(self):
+        self.write(self.user, "[cache]\nenabled = on\n")
+        self.assertEqual(self.settings()["cache.enabled"], ("on", f"file {self.user}:2"))
+        self.assertEqual(self.settings("--no-cache", MNEME_CACHE="on")["cache.enabled"],
+                         ("off", "option --no-cache"))
+        self.good("--no-cache", "query", "--store", "mem:")
 
     def test_no_home__says_what_to_do(self):
         del self.environment["HOME"]

@@ -40,6 +40,17 @@ class Help(CliCase):
         self.assertEqual(self.good("episode", "-h").out, self.good("help", "episode").out)
         self.bad(2, "'episode' needs one of start, step", "episode")
 
+    def test_settings__are_explained_with_their_variables(self):
+        text = " ".join(self.good("help", "config", "show").out.split())
+        for line in self.good("--json", "config", "show").lines:
+            section, key = line["name"].split(".")
+            rule = f"MNEME_CACHE_{key.upper()}" if section == "cache" else f"MNEME_{key.upper()}"
+            self.assertTrue(line["environment"] == rule or line["environment"] in text, line)
+            if section == "cache":
+                known = [key] + [key.replace(cache + "_", "NAME_") for cache in
+                                 ("episodes", "patterns", "queries")]
+                self.assertTrue(any(word in text for word in known), line)
+
     def test_help__wins_over_what_is_missing_or_misconfigured(self):
         self.good("episode", "start", "--help", environment={"MNEME_DURABILITY": "never"})
 
@@ -107,6 +118,7 @@ class Completion(CliCase):
         self.assertEqual(self.complete_in_bash("mneme", "ep"), ["episode"])
         self.assertEqual(self.complete_in_bash("mneme", "episode", "st"), ["start", "step"])
         self.assertEqual(self.complete_in_bash("mneme", "query", "--lim"), ["--limit"])
+        self.assertEqual(self.complete_in_bash("mneme", "stats", "--no-ca"), ["--no-cache"])
         self.assertEqual(self.complete_in_bash("mneme", "query", "--outcome", "f"), ["failure"])
         self.assertEqual(self.complete_in_bash("mneme", "--store", "x", "completion", "z"),
                          ["zsh"])

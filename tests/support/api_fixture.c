@@ -130,10 +130,16 @@ void assert_says(const mneme_error *error, const char *part) {
         fail_msg("\"%s\" does not say \"%s\"", error->message, part);
 }
 
+/* TSan cannot start a thread behind a fork from several, and caches have one. */
+static bool no_threads;
+
 pid_t child_start(int (*run)(void *context), void *context) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
+#ifdef __SANITIZE_THREAD__
+        no_threads = true;
+#endif
         process_expect_fault(); /* cmocka's handlers would go on with the next test */
         _exit(run(context));
     }
@@ -157,8 +163,19 @@ int child_run(int (*run)(void *context), void *context) {
 
 mneme_text text(const char *s) { return mneme_text_of(s); }
 
+/* MNEME_TEST_CACHE runs a test again without caches ("off"), or with next to no room ("tiny"). */
+static mneme_cache_options cache_from_environment(void) {
+    const char *wanted = getenv("MNEME_TEST_CACHE");
+    mneme_cache_options cache = {.off = no_threads || (wanted && strcmp(wanted, "off") == 0)};
+    if (wanted && strcmp(wanted, "tiny") == 0)
+        for (size_t i = 0; i < MNEME_CACHE_COUNT; i++)
+            cache.limits[i] = (mneme_cache_limits){.bytes = 6000, .entries = 3};
+    return cache;
+}
+
 mneme_options quiet_options(void) {
-    return (mneme_options){.size = sizeof(mneme_options), .no_training = true};
+    return (mneme_options){
+        .size = sizeof(mneme_options), .no_training = true, .cache = cache_from_environment()};
 }
 
 mneme *store_open_quiet(const char *path) {

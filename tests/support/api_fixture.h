@@ -83,7 +83,8 @@ int child_run(int (*run)(void *context), void *context);
 /* ---- Stores and records -------------------------------------------------------------------- */
 
 mneme_text text(const char *s);
-/* Options with their size set, without training, so that nothing happens by itself. */
+/* Options with their size set, without training, so that nothing happens by itself; the caches are
+ * as MNEME_TEST_CACHE says ("off" or "tiny"), else as they come. */
 mneme_options quiet_options(void);
 mneme *store_open_quiet(const char *path);
 void store_close_ok(mneme *m);

@@ -1,0 +1,241 @@
+/*
+ * stats.c - the command `stats`.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "commands.h"
+#include "display.h"
+
+/* ---- Caches ------------------------------------------------------------------------------ */
+
+enum form { FORM_COUNT, FORM_BYTES, FORM_RATE, FORM_MINUTE_RATE, FORM_HOUR_RATE };
+
+/* What is told of a cache, in the order of the page and of the JSON object. */
+struct figure {
+    const char *name;  /* in JSON; NULL: reckoned from others, which stand there by themselves */
+    const char *label; /* on the page; NULL: not there */
+    enum form form;
+    size_t offset; /* in mneme_cache_stats, of the first two forms */
+};
+
+#define FIGURE(field, label, form)                                                                 \
+    { #field, label, form, offsetof(mneme_cache_stats, field) }
+
+static const struct figure figures[] = {
+    FIGURE(entries, "entries", FORM_COUNT),
+    FIGURE(entries_max, "entries at most", FORM_COUNT),
+    FIGURE(bytes, "bytes", FORM_BYTES),
+    FIGURE(bytes_max, "bytes at most", FORM_BYTES),
+    FIGURE(hits, "hits", FORM_COUNT),
+    FIGURE(negative_hits, "hits: known absent", FORM_COUNT),
+    FIGURE(misses, "misses", FORM_COUNT),
+    FIGURE(joins, "misses: load shared", FORM_COUNT),
+    {NULL, "hit rate", FORM_RATE, 0},
+    {NULL, "hit rate, last minute", FORM_MINUTE_RATE, 0},
+    {NULL, "hit rate, last hour", FORM_HOUR_RATE, 0},
+    FIGURE(minute_hits, NULL, FORM_COUNT),
+    FIGURE(minute_lookups, NULL, FORM_COUNT),
+    FIGURE(hour_hits, NULL, FORM_COUNT),
+    FIGURE(hour_lookups, NULL, FORM_COUNT),
+    FIGURE(admissions, "admitted", FORM_COUNT),
+    FIGURE(rejections, "rejected", FORM_COUNT),
+    FIGURE(evictions_by_bytes, "evicted: byte limit", FORM_COUNT),
+    FIGURE(evictions_by_entries, "evicted: entry limit", FORM_COUNT),
+    FIGURE(expirations, "expired", FORM_COUNT),
+    FIGURE(invalidations_by_change, "dropped: change", FORM_COUNT),
+    FIGURE(invalidations_by_flood, "dropped: flood", FORM_COUNT),
+    FIGURE(invalidations_by_replace, "dropped: replaced", FORM_COUNT),
+};
+enum { FIGURES = sizeof figures / sizeof figures[0] };
+
+static bool is_on(const mneme_cache_stats *cache) { return cache->bytes_max > 0; }
+
+static uint64_t figure_value(const struct figure *figure, const mneme_cache_stats *cache) {
+    uint64_t value;
+    memcpy(&value, (const char *)cache + figure->offset, sizeof value);
+    return value;
+}
+
+/* "93.1 %"; "-" when nothing was looked up. */
+static const char *rate_text(struct pool *pool, uint64_t hits, uint64_t lookups) {
+    if (lookups == 0)
+        return "-";
+    return pool_format(pool, "%.1f %%", 100.0 * (double)hits / (double)lookups);
+}
+
+static const char *figure_text(struct pool *pool, const struct figure *figure,
+                               const mneme_cache_stats *cache) {
+    switch (figure->form) {
+    case FORM_COUNT:
+        return display_count(pool, figure_value(figure, cache));
+    case FORM_BYTES:
+        return display_bytes(pool, figure_value(figure, cache));
+    case FORM_RATE:
+        return rate_text(pool, cache->hits, cache->hits + cache->misses);
+    case FORM_MINUTE_RATE:
+        return rate_text(pool, cache->minute_hits, cache->minute_lookups);
+    case FORM_HOUR_RATE:
+        return rate_text(pool, cache->hour_hits, cache->hour_lookups);
+    }
+    return "";
+}
+
+static void put_caches_json(FILE *out, const mneme_cache_stats *stats) {
+    struct json_line caches = line_begin(out);
+    for (int id = 0; id < MNEME_CACHE_COUNT; id++) {
+        line_key(&caches, mneme_cache_name((mneme_cache_id)id));
+        struct json_line cache = line_begin(out);
+        line_add_bool(&cache, "on", is_on(&stats[id]));
+        for (size_t i = 0; i < FIGURES; i++)
+            if (figures[i].name != NULL)
+                line_add_count(&cache, figures[i].name, figure_value(&figures[i], &stats[id]));
+        line_close(&cache);
+    }
+    line_close(&caches);
+}
+
+/* A column for each cache; the one of a cache that is off says so and is empty below. */
+static void put_caches_page(struct cli *cli, const mneme_cache_stats *stats) {
+    static const char *const titles[] = {"CACHE", "EPISODES", "PATTERNS", "QUERIES", NULL};
+    mneme_text cells[MNEME_CACHE_COUNT + 1];
+    struct table table = table_begin(&cli->pool, titles);
+    bool any = false;
+    table.right = 0xe;
+    for (size_t i = 0; i < FIGURES; i++) {
+        if (figures[i].label == NULL)
+            continue;
+        cells[0] = mneme_text_of(figures[i].label);
+        for (int id = 0; id < MNEME_CACHE_COUNT; id++) {
+            const char *text = i == 0 ? "off" : "";
+            any = any || is_on(&stats[id]);
+            if (is_on(&stats[id]))
+                text = figure_text(&cli->pool, &figures[i], &stats[id]);
+            cells[id + 1] = mneme_text_of(text);
+        }
+        table_add(&table, cells);
+    }
+    if (any)
+        table_print(&table, cli->out.stream, cli->width, cli->color);
+    else
+        fputs("Caches    off\n", cli->out.stream);
+}
+
+/* ---- Kinds ------------------------------------------------------------------------------- */
+
+static void put_kinds_json(FILE *out, const mneme_kind_stats *stats) {
+    struct json_line kinds = line_begin(out);
+    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
+        line_key(&kinds, mneme_kind_name((mneme_kind)kind));
+        struct json_line counts = line_begin(out);
+        line_add_count(&counts, "records", stats[kind].records);
+        line_add_count(&counts, "deleted", stats[kind].tombstones);
+        line_add_count(&counts, "stored_bytes", stats[kind].stored_bytes);
+        line_add_count(&counts, "plain_bytes", stats[kind].plain_bytes);
+        line_close(&counts);
+    }
+    line_close(&kinds);
+}
+
+/* "4.9 x": how many times smaller the bodies are stored than they are. */
+static const char *ratio_text(struct cli *cli, uint64_t plain, uint64_t stored) {
+    return stored > 0 ? pool_format(&cli->pool, "%.1f x", (double)plain / (double)stored) : "";
+}
+
+static void add_kind_row(struct cli *cli, struct table *table, const char *name,
+                         const mneme_kind_stats *stats) {
+    struct pool *pool = &cli->pool;
+    const mneme_text cells[] = {
+        mneme_text_of(name),
+        mneme_text_of(display_count(pool, stats->records)),
+        mneme_text_of(stats->tombstones > 0 ? display_count(pool, stats->tombstones) : ""),
+        mneme_text_of(display_bytes(pool, stats->plain_bytes)),
+        mneme_text_of(display_bytes(pool, stats->stored_bytes)),
+        mneme_text_of(ratio_text(cli, stats->plain_bytes, stats->stored_bytes)),
+    };
+    table_add(table, cells);
+}
+
+static void put_kinds_page(struct cli *cli, const mneme_kind_stats *stats) {
+    static const char *const titles[] = {"KIND",   "RECORDS", "DELETED", "PLAIN",
+                                         "STORED", "SMALLER", NULL};
+    struct table table = table_begin(&cli->pool, titles);
+    mneme_kind_stats total = {0};
+    table.right = 0x3e;
+    for (int kind = 1; kind < MNEME_KIND_COUNT; kind++) {
+        if (stats[kind].records + stats[kind].tombstones == 0)
+            continue;
+        add_kind_row(cli, &table, mneme_kind_name((mneme_kind)kind), &stats[kind]);
+        total.records += stats[kind].records;
+        total.tombstones += stats[kind].tombstones;
+        total.stored_bytes += stats[kind].stored_bytes;
+        total.plain_bytes += stats[kind].plain_bytes;
+    }
+    add_kind_row(cli, &table, "all", &total);
+    table_print(&table, cli->out.stream, cli->width, cli->color);
+}
+
+/* ---- The command ------------------------------------------------------------------------- */
+
+static void put_stats_json(FILE *out, const mneme_stats *stats) {
+    struct json_line line = line_begin(out);
+    line_add_text(&line, "store", stats->path);
+    line_add_count(&line, "file_bytes", stats->file_bytes);
+    line_add_count(&line, "used_bytes", stats->used_bytes);
+    line_add_count(&line, "commits", stats->commits);
+    line_add_count(&line, "changes", stats->changes);
+    line_add_count(&line, "readers", stats->readers);
+    line_key(&line, "kinds");
+    put_kinds_json(out, stats->kinds);
+    line_key(&line, "caches");
+    put_caches_json(out, stats->caches);
+    line_end(&line);
+}
+
+static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
+    struct pool *pool = &cli->pool;
+    FILE *out = cli->out.stream;
+    fprintf(out, "Store     %s\n", stats->path);
+    fprintf(out, "File      %s, %s of it in use\n", display_bytes(pool, stats->file_bytes),
+            display_bytes(pool, stats->used_bytes));
+    fprintf(out, "Commits   %s\n\n", display_count(pool, stats->commits));
+    put_kinds_page(cli, stats->kinds);
+    fputc('\n', out);
+    put_caches_page(cli, stats->caches);
+}
+
+void print_stats(struct cli *cli, const mneme_stats *stats) {
+    if (cli->json)
+        put_stats_json(cli->out.stream, stats);
+    else
+        put_stats_page(cli, stats);
+}
+
+static int run_stats(struct cli *cli) {
+    mneme_stats stats = {.size = sizeof stats};
+    int status = cli_open(cli, OPEN_TO_READ);
+    if (status == 0)
+        status = mneme_stats_get(cli->store, &stats, &cli->error);
+    if (status != 0)
+        return status;
+    print_stats(cli, &stats);
+    return 0;
+}
+
+static const char *const stats_examples[] = {"mneme stats", "mneme --json stats", NULL};
+const struct command stats_command = {
+    .name = "stats",
+    .summary = "how much is stored, how small, and what is cached",
+    .details = "Prints what is stored of each kind, then the caches, one a column: what is in "
+               "them, how often what was asked for was there, and why entries left. A hit that is "
+               "\"known absent\" told that there is no such record; a miss with a \"load shared\" "
+               "had the answer of another thread. \"Evicted\" names the limit that was passed. "
+               "\"Dropped\" tells of entries that were out of date: the record has changed, or a "
+               "flood of changes was not looked at one by one, or a newer entry took the place.\n"
+               "\n"
+               "Caches belong to a process, and so do their counts: this command prints those of "
+               "its own run, which has hardly read anything yet, with the limits in force. A "
+               "program that keeps a store open has the same figures from mneme_stats_get.",
+    .examples = stats_examples,
+    .run = run_stats,
+};
