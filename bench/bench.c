@@ -10,10 +10,11 @@
 #include "bench/benches.h"
 #include "bench/generate.h"
 
-enum { ROUNDS_DEFAULT = 7 };
+enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000 };
 
 const char bench_usage[] =
-    "usage: mneme bench store|codec|import [--json] [--long] [--rounds N] [--dir DIR]\n"
+    "usage: mneme bench store|codec|import|cache [--json] [--long] [--rounds N] [--dir DIR]\n"
+    "       mneme bench cache --trace FILE [--capacity N] [--json]\n"
     "       mneme bench generate N [--seed S]\n"
     "\n"
     "Measures speed and size. Every row is a ratio to a reference that was measured in the same\n"
@@ -24,6 +25,8 @@ const char bench_usage[] =
     "  mneme bench store                 durable writes, reads, growth; one to three minutes\n"
     "  mneme bench codec --json          sizes and compression; one JSON object a line\n"
     "  mneme bench import --rounds 15    more rounds, narrower medians\n"
+    "  mneme bench cache                 hits, threads, memory, hit rates on traces\n"
+    "  mneme bench cache --trace requests.zst       hit rates on a trace of yours\n"
     "  mneme bench generate 1000 > episodes.jsonl   made-up episodes, to try an import with\n"
     "\n"
     "options:\n"
@@ -34,10 +37,16 @@ const char bench_usage[] =
     "  --rounds N    rounds that the medians are of, 1 to 99 (default 7)\n"
     "  --dir DIR     where stores are made, and removed again (default: $TMPDIR unless that is\n"
     "                a tmpfs, else the current directory)\n"
+    "  --trace FILE  of cache: play these requests, and print what our cache, LRU and the best\n"
+    "                possible one would hit; lines of one number (a key) or of four (start, count\n"
+    "                and two more), or big-endian 32-bit numbers; plain, gzip, xz or zstd\n"
+    "  --capacity N  with --trace: in a cache of N entries (default: of several sizes)\n"
     "  --seed S      other made-up episodes (default 1)\n"
     "\n"
     "Real episodes come from tau-bench-airline.json in $MNEME_DATA_DIR; without it, made-up ones\n"
-    "stand in, and the line \"data:\" below the table says so.\n";
+    "stand in, and the line \"data:\" below the table says so. Traces come from the directory "
+    "traces\n"
+    "in there; without them, their rows are left out, with a word on stderr.\n";
 
 struct bench {
     const char *name;
@@ -46,6 +55,7 @@ struct bench {
 static const struct bench benches[] = {{"store", store_bench},
                                        {"codec", codec_bench},
                                        {"import", import_bench},
+                                       {"cache", cache_bench},
                                        {"generate", generate_main}};
 
 static const struct bench *bench_find(const char *name) {
@@ -108,6 +118,14 @@ static int parse_option(int argc, char **argv, int *at, struct bench_options *op
         if (!*value)
             return error_set(error, MNEME_INVALID, "--dir needs a directory");
         options->directory = value;
+    } else if ((value = option_value(argc, argv, at, "--trace"))) {
+        if (!*value)
+            return error_set(error, MNEME_INVALID, "--trace needs a file");
+        options->trace = value;
+    } else if ((value = option_value(argc, argv, at, "--capacity"))) {
+        TRY(parse_number(value, "--capacity", CAPACITY_MAX, &options->capacity, error));
+        if (options->capacity == 0)
+            return error_set(error, MNEME_INVALID, "--capacity: at least 1");
     } else {
         return parse_flag(argv[*at], options, error);
     }
@@ -121,7 +139,9 @@ static int parse_word(const char *word, struct bench_options *options, bool *cou
         const struct bench *bench = bench_find(word);
         if (!bench)
             return error_set(error, MNEME_INVALID,
-                             "no bench '%.60s'; there are store, codec, import and generate", word);
+                             "no bench '%.60s'; there are store, codec, import, cache and "
+                             "generate",
+                             word);
         options->name = bench->name;
         return 0;
     }
@@ -143,9 +163,14 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
     }
     if (!options->name)
         return error_set(error, MNEME_INVALID,
-                         "which bench: store, codec, import or generate? See `mneme bench --help`");
+                         "which bench: store, codec, import, cache or generate? See `mneme bench "
+                         "--help`");
     if (strcmp(options->name, "generate") == 0 && !counted)
         return error_set(error, MNEME_INVALID, "generate how many episodes?");
+    if (options->trace && strcmp(options->name, "cache") != 0)
+        return error_set(error, MNEME_INVALID, "--trace belongs to `mneme bench cache`");
+    if (options->capacity && !options->trace)
+        return error_set(error, MNEME_INVALID, "--capacity needs --trace");
     return 0;
 }
 

@@ -88,14 +88,25 @@ static int give_dictionaries(struct kit *kit, mneme *m, mneme_error *error) {
     return 0;
 }
 
-int kit_open(struct kit *kit, const struct scratch_path *path, mneme **out, mneme_error *error) {
-    const mneme_options options = {.size = sizeof options, .no_training = true};
+static int open_with(struct kit *kit, const struct scratch_path *path, bool uncached, mneme **out,
+                     mneme_error *error) {
+    const mneme_options options = {
+        .size = sizeof options, .no_training = true, .cache.off = uncached};
     AUTO_HANDLE mneme *m = NULL;
     scratch_remove_file(path);
     TRY(mneme_open(path->text, &options, &m, error));
     TRY(give_dictionaries(kit, m, error));
     *out = TAKE(m);
     return 0;
+}
+
+int kit_open(struct kit *kit, const struct scratch_path *path, mneme **out, mneme_error *error) {
+    return open_with(kit, path, false, out, error);
+}
+
+int kit_open_uncached(struct kit *kit, const struct scratch_path *path, mneme **out,
+                      mneme_error *error) {
+    return open_with(kit, path, true, out, error);
 }
 
 int kit_encode(struct kit *kit, const mneme_record *record, struct write_set *set,

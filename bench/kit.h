@@ -38,6 +38,9 @@ static inline struct dictionary *kit_dictionary(struct kit *kit, mneme_kind kind
 
 /* Make a new store; a file of that name is removed first. */
 int kit_open(struct kit *kit, const struct scratch_path *path, mneme **out, mneme_error *error);
+/* The same without caches: what is read comes from the store each time. */
+int kit_open_uncached(struct kit *kit, const struct scratch_path *path, mneme **out,
+                      mneme_error *error);
 
 /* Append to `set` the PUT of one record, encoded and packed as mneme_put would. */
 int kit_encode(struct kit *kit, const mneme_record *record, struct write_set *set,

@@ -118,7 +118,7 @@ static int train(struct grown *g, mneme_error *error) {
 }
 
 static int grown_open(struct grown *g, struct kit *kit, const char *name, mneme_error *error) {
-    const mneme_options options = {.size = sizeof options, .no_training = true};
+    const mneme_options options = {.size = sizeof options, .no_training = true, .cache.off = true};
     *g = (struct grown){.kit = kit,
                         .path = scratch_path_of(&kit->scratch, name),
                         .seed = kit->options->seed,

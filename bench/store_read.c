@@ -188,7 +188,7 @@ static int check_bare(struct reads *r, mneme_error *error) {
 }
 
 static int reads_init(struct reads *r, struct arena *arena, mneme_error *error) {
-    TRY(kit_open(r->kit, &r->path, &r->m, error));
+    TRY(kit_open_uncached(r->kit, &r->path, &r->m, error));
     TRY(put_all(r, &r->kit->corpus.trained, error));
     TRY(put_all(r, &r->kit->corpus.fresh, error));
     TRY(choose_ids(r, arena, error));

@@ -8,7 +8,7 @@ set -eu
 
 packages="gcc g++ libc6-dev make cmake ninja-build pkg-config python3
     liblmdb-dev libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libmd-dev rapidjson-dev
-    libinih-dev libsqlite3-dev libcmocka-dev"
+    libinih-dev libsqlite3-dev liblzma-dev libcmocka-dev"
 case "${1-}" in
 '') ;;
 --all) packages="$packages clang libclang-rt-dev llvm clang-tidy clang-format gcovr" ;;
@@ -22,7 +22,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     cat >&2 <<'END'
 bootstrap: there is no apt-get here. Install by hand a C17 and a C++11 compiler, make, CMake 3.25,
 ninja, pkg-config, python3, and the development files of LMDB, zstd, lz4, zlib, xxHash, libmd,
-RapidJSON, inih, SQLite 3 and cmocka. Then run make again with BOOTSTRAP=true.
+RapidJSON, inih, SQLite 3, liblzma and cmocka. Then run make again with BOOTSTRAP=true.
 END
     exit 1
 fi

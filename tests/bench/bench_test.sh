@@ -44,7 +44,7 @@ assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a c
 END
 }
 
-for name in store codec import; do
+for name in store codec import cache; do
     bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$work/rows" 2>"$work/errors" ||
         fail "$name failed: $(cat "$work/errors")"
     check_json "$name" "$work/rows" || fail "$name: see above"
@@ -55,6 +55,24 @@ done
 MNEME_DATA_DIR=$work bench codec --quick --rounds 1 --dir "$work/stores" >"$work/table"
 grep -q '^data: .*GENERATED' "$work/table" || fail "the table hides that its data is generated"
 awk 'length($0) > 100 { exit 1 }' "$work/table" || fail "a line of the table is over 100 columns"
+
+# So does the bench of the cache where there are no traces, whose rows it leaves out.
+MNEME_DATA_DIR=$work bench cache --quick --rounds 1 --dir "$work/stores" >"$work/table"
+grep -q 'LEFT OUT: .*OLTP' "$work/table" || fail "the table hides that there are no traces"
+! grep -q '^OLTP' "$work/table" || fail "rows of a trace that is not there"
+
+# A trace of the user's: of seven requests LRU hits one in a cache of two, the best policy three.
+printf '1\n2\n3\n1\n2\n3\n3\n' >"$work/requests"
+bench cache --trace "$work/requests" --capacity 2 --json >"$work/rows"
+check_json cache "$work/rows" || fail "--trace: see above"
+python3 - "$work/rows" <<'END' || fail "--trace: other hit rates than those counted by hand"
+import json, sys
+
+best, lru = [json.loads(line)["reference_value"] for line in open(sys.argv[1], encoding="utf-8")]
+assert round(best * 7 / 100, 6) == 3 and round(lru * 7 / 100, 6) == 1, (best, lru)
+END
+bench cache --trace "$work/requests" >"$work/table"
+grep -q '^trace: 7 requests for 3 keys' "$work/table" || fail "--trace does not say what it read"
 
 # Generated episodes are always the same, and can be imported.
 bench generate 50 >"$work/one.jsonl"
@@ -82,3 +100,9 @@ refuse --rounds store --rounds many
 refuse --dir store --dir
 refuse generate generate
 refuse extra store extra
+refuse --trace cache --trace
+refuse --trace store --trace "$work/requests"
+refuse --capacity cache --trace "$work/requests" --capacity 0
+refuse --capacity cache --capacity 5
+: >"$work/empty"
+refuse "$work/empty" cache --trace "$work/empty"
