@@ -28,6 +28,8 @@
         take_value_;                                                                               \
     })
 
+/* atomic_thread_fence(memory_order_seq_cst), in a form that ThreadSanitizer does not refuse. */
+#define FULL_BARRIER() __sync_synchronize()
 /* The place of the lowest bit that is set; of 0 it has none. */
 #define LOWEST_BIT(word) ((unsigned)__builtin_ctzll(word))
 

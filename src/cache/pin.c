@@ -157,7 +157,7 @@ void pin_retire(struct cache_item *list) {
         return;
     bool fenced = true;
     if (pin_needs_fence)
-        atomic_thread_fence(memory_order_seq_cst);
+        FULL_BARRIER();
     else
         fenced = barrier_everywhere(); /* without it nobody knows what is pinned */
     wait_on(fenced ? let_go(list) : list);

@@ -73,7 +73,7 @@ static inline struct pin_slot *pin_free_slot(struct pin_thread *self) {
 static inline void pin_set(struct pin_slot *slot, struct cache_item *item) {
     atomic_store_explicit(&slot->item, item, memory_order_release);
     if (UNLIKELY(pin_needs_fence))
-        atomic_thread_fence(memory_order_seq_cst);
+        FULL_BARRIER();
     atomic_signal_fence(memory_order_seq_cst); /* the compiler must keep the order too */
 }
 

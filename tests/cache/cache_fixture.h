@@ -30,8 +30,7 @@ enum { SANITIZED = 0 };
     ((condition) ? (void)0                                                                         \
                  : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), abort()))
 
-/* ---- Random numbers: xorshift64, the seed is never zero ----------------------------------------
- */
+/* ---- Random numbers: xorshift64, the seed is never zero ------------------------------------- */
 
 struct random {
     uint64_t state;
@@ -48,8 +47,7 @@ static inline uint64_t random_below(struct random *r, uint64_t limit) {
     return (random_next(r) >> 11) % limit;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------
- */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 struct ledger {
     atomic_uint_fast64_t made, freed;
@@ -111,8 +109,7 @@ static inline uint64_t value_version(const struct cache_item *item, uint64_t num
     return value->version;
 }
 
-/* ---- A cache -----------------------------------------------------------------------------------
- */
+/* ---- A cache -------------------------------------------------------------------------------- */
 
 enum { VALUE_BYTES = 100 }; /* what a value is charged with where sizes do not matter */
 
@@ -173,8 +170,7 @@ static inline struct cache_item *scene_peek(struct scene *scene, uint64_t number
     return table_find(&shard_of(scene->cache, hash)->table, &key, hash);
 }
 
-/* ---- A store to load from ----------------------------------------------------------------------
- */
+/* ---- A store to load from ------------------------------------------------------------------- */
 
 /* A loader for one key: what it finds, and what happens while it looks. */
 struct source {

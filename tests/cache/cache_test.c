@@ -5,8 +5,7 @@
 
 #include "cache_fixture.h"
 
-/* ---- Options -----------------------------------------------------------------------------------
- */
+/* ---- Options -------------------------------------------------------------------------------- */
 
 static void cache_create__names_the_option_that_is_wrong(void **state) {
     (void)state;
@@ -89,8 +88,7 @@ static void cache_create__divides_large_caches_into_shards(void **state) {
     }
 }
 
-/* ---- Keeping -----------------------------------------------------------------------------------
- */
+/* ---- Keeping -------------------------------------------------------------------------------- */
 
 static void cache_keep__replaces_an_older_item(void **state) {
     (void)state;
@@ -178,8 +176,7 @@ static void cache_keep__evicts_by_the_limit_that_was_passed(void **state) {
     }
 }
 
-/* ---- Noting ------------------------------------------------------------------------------------
- */
+/* ---- Noting --------------------------------------------------------------------------------- */
 
 static void cache_note__drops_what_is_older_and_nothing_else(void **state) {
     (void)state;
@@ -241,8 +238,7 @@ static void cache_note__counts_under_the_cause_it_was_given(void **state) {
     assert_int_equal(stats.bytes, 0);
 }
 
-/* ---- Clearing and filtering --------------------------------------------------------------------
- */
+/* ---- Clearing and filtering ----------------------------------------------------------------- */
 
 static void cache_clear__drops_everything(void **state) {
     (void)state;
@@ -295,8 +291,7 @@ static void cache_filter__drops_what_it_is_told_to(void **state) {
         assert_int_equal(scene_version(&s, i), i % 2 ? i + 1 : 0);
 }
 
-/* ---- Hits and misses ---------------------------------------------------------------------------
- */
+/* ---- Hits and misses ------------------------------------------------------------------------ */
 
 static void cache_counters__tell_hits_from_misses(void **state) {
     (void)state;
@@ -322,6 +317,17 @@ static void cache_counters__tell_hits_from_misses(void **state) {
     assert_int_equal(stats.minute_lookups, 6);
 }
 
+static void cache_missed__is_counted_as_a_miss(void **state) {
+    (void)state;
+    SCENE(s);
+    scene_init_roomy(&s);
+    cache_missed(s.cache);
+    cache_missed(s.cache);
+    assert_int_equal(scene_stats(&s).misses, 2);
+    assert_int_equal(scene_stats(&s).minute_lookups, 2);
+    assert_int_equal(scene_stats(&s).hits, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cache_create__names_the_option_that_is_wrong),
@@ -339,6 +345,7 @@ int main(void) {
         cmocka_unit_test(cache_clear__drops_everything),
         cmocka_unit_test(cache_filter__drops_what_it_is_told_to),
         cmocka_unit_test(cache_counters__tell_hits_from_misses),
+        cmocka_unit_test(cache_missed__is_counted_as_a_miss),
     };
     return cmocka_run_group_tests_name("cache/cache", tests, NULL, NULL);
 }

@@ -3,8 +3,7 @@
  */
 #include "cache_fixture.h"
 
-/* ---- Pins --------------------------------------------------------------------------------------
- */
+/* ---- Pins ----------------------------------------------------------------------------------- */
 
 static void cache_item__is_freed_with_its_last_pin(void **state) {
     (void)state;
@@ -50,8 +49,7 @@ static void cache_item__of_another_space_is_another(void **state) {
     assert_int_equal(scene_version(&s, 7), 1);
 }
 
-/* ---- Outliving ---------------------------------------------------------------------------------
- */
+/* ---- Outliving ------------------------------------------------------------------------------ */
 
 static void cache_item__held_outlives_its_invalidation(void **state) {
     (void)state;
@@ -118,8 +116,7 @@ static void cache_item__held_outlives_the_cache(void **state) {
     assert_int_equal(ledger_live(&s.ledger), 0);
 }
 
-/* ---- Giving back -------------------------------------------------------------------------------
- */
+/* ---- Giving back ---------------------------------------------------------------------------- */
 
 static void cache_items__unlinked_are_freed_while_the_cache_lives(void **state) {
     (void)state;
@@ -177,8 +174,7 @@ static void cache_items__waiting_for_a_reader_go_with_the_cache(void **state) {
     pin_clear(&self->probing);
 }
 
-/* ---- Under a lock of nobody --------------------------------------------------------------------
- */
+/* ---- Under a lock of nobody ----------------------------------------------------------------- */
 
 struct caller {
     struct cache_item item;

@@ -3,14 +3,13 @@
  */
 #include "cache_fixture.h"
 
-/* ---- Guards ------------------------------------------------------------------------------------
- */
+/* ---- Guards --------------------------------------------------------------------------------- */
 
 /* Which of the things that may happen between the begin and the end of a guard. */
 struct guard_case {
     const char *name;
     uint64_t noted[2]; /* versions; 0: none */
-    bool noted_unknown, noted_other, cleared;
+    bool noted_unknown, noted_other, cleared, outrun, outrun_other;
     uint64_t kept_meanwhile;
     uint64_t brought, there_afterwards;
 };
@@ -31,6 +30,10 @@ static void run_guard_case(const struct guard_case *c) {
         cache_note(s.cache, &other, NULL, CACHE_CHANGED);
     if (c->cleared)
         cache_clear(s.cache, CACHE_FLOODED);
+    if (c->outrun)
+        cache_outrun(s.cache, key.space);
+    if (c->outrun_other)
+        cache_outrun(s.cache, key.space + 1);
     if (c->kept_meanwhile)
         scene_keep(&s, 1, c->kept_meanwhile);
     cache_guard_end(s.cache, &guard, value_make(&s.ledger, 1, c->brought, VALUE_BYTES));
@@ -53,6 +56,8 @@ static void cache_guard__keeps_only_what_nothing_has_outrun(void **state) {
         {.name = "something noted", .noted_unknown = true, .brought = UINT64_MAX},
         {.name = "another key noted", .noted_other = true, .brought = 5, .there_afterwards = 5},
         {.name = "cleared", .cleared = true, .brought = UINT64_MAX},
+        {.name = "its space outrun", .outrun = true, .brought = UINT64_MAX},
+        {.name = "another space outrun", .outrun_other = true, .brought = 5, .there_afterwards = 5},
         {.name = "newer kept", .kept_meanwhile = 6, .brought = 5, .there_afterwards = 6},
         {.name = "older kept", .kept_meanwhile = 4, .brought = 5, .there_afterwards = 5},
     };
@@ -98,14 +103,32 @@ static void cache_guards__of_one_key_end_in_any_order(void **state) {
     }
 }
 
-/* ---- A load and a write ------------------------------------------------------------------------
- */
+/* What is there already stays: only what is under way is outrun. */
+static void cache_outrun__drops_nothing(void **state) {
+    (void)state;
+    SCENE(s);
+    const struct cache_options options = {.bytes = 1 << 20, .entries = 400, .shards = 4};
+    scene_init(&s, &options);
+    struct cache_guard guards[20] = {{.next = NULL}};
+    for (uint64_t i = 0; i < COUNT_OF(guards); i++) {
+        struct cache_key key = key_of(i);
+        scene_keep(&s, i, 1);
+        cache_guard_begin(s.cache, &key, &guards[i]);
+    }
+    cache_outrun(s.cache, 1);
+    for (uint64_t i = 0; i < COUNT_OF(guards); i++) { /* in every shard */
+        cache_guard_end(s.cache, &guards[i], value_make(&s.ledger, i, 2, VALUE_BYTES));
+        assert_int_equal(scene_version(&s, i), key_of(i).space == 1 ? 1 : 2);
+    }
+}
+
+/* ---- A load and a write --------------------------------------------------------------------- */
 
 /* What happens while a load looks into the store. */
 struct event {
     struct scene *scene;
     uint64_t note, keep; /* versions; 0: none */
-    bool clear;
+    bool clear, outrun;
     uint64_t read;  /* the version that a second reader finds then; 0: nobody reads */
     uint64_t got;   /* what the second reader got */
     unsigned loads; /* which the second reader has made */
@@ -119,6 +142,8 @@ static void event_run(void *context) {
         scene_keep(event->scene, 1, event->keep);
     if (event->clear)
         cache_clear(event->scene->cache, CACHE_FLOODED);
+    if (event->outrun)
+        cache_outrun(event->scene->cache, key_of(1).space);
     if (event->read) {
         struct source source = {.ledger = &event->scene->ledger, .version = event->read};
         event->got = source_version(event->scene, &source, 1);
@@ -146,6 +171,7 @@ static void cache_load__outrun_by_a_write_is_returned_and_not_kept(void **state)
         {{.note = 1}, 1, 1},
         {{.note = 1}, 2, 2},
         {{.note = 2}, 1, 0},
+        {{.outrun = true}, 1, 0},
         {{.clear = true}, 1, 0},
         {{.keep = 2}, 1, 2},
         {{.note = 2, .keep = 2}, 1, 2},
@@ -164,7 +190,8 @@ static void cache_load__outrun_by_a_write_is_returned_and_not_kept(void **state)
 
 static void cache_load__of_nothing_is_outrun_by_a_write_too(void **state) {
     (void)state;
-    static const struct event events[] = {{.note = 1}, {.clear = true}, {.keep = 1}};
+    static const struct event events[] = {
+        {.note = 1}, {.clear = true}, {.outrun = true}, {.keep = 1}};
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         SCENE(s);
         scene_init_roomy(&s);
@@ -180,7 +207,8 @@ static void cache_load__of_nothing_is_outrun_by_a_write_too(void **state) {
 /* Who comes after the note must not be given what a load brings that began before. */
 static void cache_load__after_a_note_is_one_of_its_own(void **state) {
     (void)state;
-    static const struct event events[] = {{.note = 2, .read = 2}, {.clear = true, .read = 2}};
+    static const struct event events[] = {
+        {.note = 2, .read = 2}, {.clear = true, .read = 2}, {.outrun = true, .read = 2}};
     for (size_t i = 0; i < COUNT_OF(events); i++) {
         SCENE(s);
         scene_init_roomy(&s);
@@ -223,8 +251,7 @@ static void cache_load__too_large_is_returned_and_not_kept(void **state) {
     assert_int_equal(ledger_live(&s.ledger), 0);
 }
 
-/* ---- Errors ------------------------------------------------------------------------------------
- */
+/* ---- Errors --------------------------------------------------------------------------------- */
 
 static void cache_load__that_fails_is_tried_again(void **state) {
     (void)state;
@@ -272,8 +299,7 @@ static void cache_get__of_a_record_known_to_be_absent_says_so(void **state) {
     assert_int_equal(source_version(&s, &source, 1), 1);
 }
 
-/* ---- Many threads miss at once -----------------------------------------------------------------
- */
+/* ---- Many threads miss at once -------------------------------------------------------------- */
 
 enum { THREADS = 16 };
 
@@ -402,6 +428,7 @@ int main(void) {
         cmocka_unit_test(cache_guard__keeps_only_what_nothing_has_outrun),
         cmocka_unit_test(cache_guard_end__without_an_item_only_ends),
         cmocka_unit_test(cache_guards__of_one_key_end_in_any_order),
+        cmocka_unit_test(cache_outrun__drops_nothing),
         cmocka_unit_test(cache_load__outrun_by_a_write_is_returned_and_not_kept),
         cmocka_unit_test(cache_load__of_nothing_is_outrun_by_a_write_too),
         cmocka_unit_test(cache_load__after_a_note_is_one_of_its_own),

@@ -13,10 +13,16 @@
 
 #include "cache_fixture.h"
 
-/* ---- The model ---------------------------------------------------------------------------------
- */
+/* ---- The model ------------------------------------------------------------------------------ */
 
-enum { KEYS = 60, GUARDS = 3, HELD = 6, DEPTH = 3, STEPS = SANITIZED ? 15000 : 200000 };
+enum {
+    KEYS = 60,
+    GUARDS = 3,
+    HELD = 6,
+    SLOTS = PIN_SLOTS - 2,
+    DEPTH = 3,
+    STEPS = SANITIZED ? 15000 : 200000
+};
 
 struct record {
     uint64_t latest; /* version */
@@ -42,6 +48,8 @@ struct model {
     int depth; /* of loads in loads */
     struct cache_item *held[HELD];
     uint64_t held_numbers[HELD];
+    struct pin_slot *slots[SLOTS];
+    uint64_t slot_numbers[SLOTS];
     uint64_t hits, negative_hits, misses, kept, not_kept;
 };
 
@@ -57,8 +65,7 @@ static size_t share_of_shard(const struct model *m) {
     return m->options->bytes / m->options->shards;
 }
 
-/* ---- What must be true -------------------------------------------------------------------------
- */
+/* ---- What must be true ---------------------------------------------------------------------- */
 
 /* Of every item that the cache hands out. */
 static void assert_latest(const struct model *m, const struct cache_item *item, uint64_t number) {
@@ -111,7 +118,8 @@ static void assert_shards(struct model *m) {
         assert_true(shard->entries <= shard->entries_max);
         reasons += sums.values + retired_values(shard);
     }
-    assert_in_range(live, reasons, reasons + HELD);
+    assert_in_range(live, reasons, reasons + HELD + pin_waiting());
+    assert_in_range(pin_waiting(), 0, SLOTS);
 }
 
 static void assert_counted(struct model *m) {
@@ -128,8 +136,7 @@ static void assert_counted(struct model *m) {
     assert_int_equal(stats.kept, stats.entries + left);
 }
 
-/* ---- Operations --------------------------------------------------------------------------------
- */
+/* ---- Operations ----------------------------------------------------------------------------- */
 
 static void was_noted(struct model *m, uint64_t number, bool newer) {
     for (int i = 0; i < GUARDS; i++)
@@ -169,6 +176,29 @@ static void do_acquire(struct model *m) {
     cache_item_release(m->held[slot]);
     m->held[slot] = item;
     m->held_numbers[slot] = number;
+}
+
+/* The same in a slot, which is kept for a while. */
+static void do_acquire_slot(struct model *m) {
+    uint64_t number = pick(m);
+    struct cache_key key = key_of(number);
+    const struct cache_item *there = scene_peek(&m->scene, number);
+    bool usable = there && m->now < atomic_load(&there->expires);
+    struct pin_slot *slot = cache_acquire_slot(m->scene.cache, &key);
+    assert_ptr_equal(slot ? pin_item(slot) : NULL, usable ? there : NULL);
+    if (!slot)
+        return;
+    assert_latest(m, pin_item(slot), number);
+    m->hits++;
+    m->negative_hits += pin_item(slot)->negative;
+    size_t i = random_below(&m->random, SLOTS);
+    if (m->slots[i]) {
+        if (!pin_item(m->slots[i])->negative)
+            (void)value_version(pin_item(m->slots[i]), m->slot_numbers[i]);
+        pin_clear(m->slots[i]);
+    }
+    m->slots[i] = slot;
+    m->slot_numbers[i] = number;
 }
 
 /* The record changes, and that is noted in one way or another. */
@@ -279,6 +309,14 @@ static bool is_unlucky(void *context, const struct cache_item *item) {
 }
 
 static void do_clear(struct model *m) {
+    if (random_below(&m->random, 3) == 0) {
+        uint32_t space = key_of(pick(m)).space;
+        cache_outrun(m->scene.cache, space);
+        for (uint64_t number = 0; number < KEYS; number++)
+            if (key_of(number).space == space)
+                was_noted(m, number, true);
+        return;
+    }
     if (random_below(&m->random, 2)) {
         cache_filter(m->scene.cache, is_unlucky, &m->random, CACHE_FLOODED);
         return;
@@ -297,8 +335,10 @@ static void do_tick(struct model *m) {
 
 static void model_step(struct model *m) {
     uint64_t dice = random_below(&m->random, 1000);
-    if (dice < 350)
+    if (dice < 200)
         do_acquire(m);
+    else if (dice < 350)
+        do_acquire_slot(m);
     else if (dice < 700)
         do_get(m);
     else if (dice < 800)
@@ -313,8 +353,7 @@ static void model_step(struct model *m) {
         do_clear(m);
 }
 
-/* ---- Runs --------------------------------------------------------------------------------------
- */
+/* ---- Runs ----------------------------------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -323,6 +362,11 @@ static void model_fini(struct model *m) {
         if (m->guards[i].open)
             cache_guard_end(m->scene.cache, &m->guards[i].guard, NULL);
     cache_destroy(m->scene.cache);
+    for (int i = 0; i < SLOTS; i++)
+        if (m->slots[i])
+            pin_clear(m->slots[i]);
+    pin_retire(NULL);
+    assert_int_equal(pin_waiting(), 0);
     for (int i = 0; i < HELD; i++) {
         if (m->held[i])
             (void)value_version(m->held[i], m->held_numbers[i]);

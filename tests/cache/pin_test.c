@@ -11,7 +11,7 @@
 #include "cache_fixture.h"
 #include "support/api_fixture.h"
 
-/* ---- Fixture --------------------------------------------------------------------------------- */
+/* ---- Fixture -------------------------------------------------------------------------------- */
 
 /* A thread that takes a slot on record 1, says so, and keeps it until it is told to end. */
 struct guest {
@@ -68,7 +68,7 @@ static void drop_one(struct scene *s) {
     cache_note(s->cache, &key, NULL, CACHE_CHANGED);
 }
 
-/* ---- Slots ----------------------------------------------------------------------------------- */
+/* ---- Slots ---------------------------------------------------------------------------------- */
 
 static void *join_without_memory(void *context) {
     struct scene *s = context;
@@ -162,7 +162,7 @@ static void pin_slot__outlives_the_cache(void **state) {
     }
 }
 
-/* ---- Threads --------------------------------------------------------------------------------- */
+/* ---- Threads -------------------------------------------------------------------------------- */
 
 static void pin_slot__is_given_back_by_any_thread(void **state) {
     (void)state;
@@ -217,7 +217,7 @@ static void pin_threads__are_no_more_than_there_are_at_once(void **state) {
     assert_in_range(greatest, 1, 9);
 }
 
-/* ---- Children -------------------------------------------------------------------------------- */
+/* ---- Children ------------------------------------------------------------------------------- */
 
 static int retire_in_child(void *context) {
     struct scene *s = context;

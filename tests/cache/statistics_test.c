@@ -3,8 +3,7 @@
  */
 #include "cache_fixture.h"
 
-/* ---- Fixture: a cache in which key 1 is there and key 2 never ----------------------------------
- */
+/* ---- Fixture: a cache in which key 1 is there and key 2 never ------------------------------- */
 
 static void rates_init(struct scene *s) {
     const struct cache_options options = {.bytes = 1 << 20,
@@ -37,8 +36,7 @@ static void assert_hour(struct scene *s, uint64_t hits, uint64_t lookups) {
     assert_int_equal(stats.hour_lookups, lookups);
 }
 
-/* ---- Rates -------------------------------------------------------------------------------------
- */
+/* ---- Rates ---------------------------------------------------------------------------------- */
 
 static void cache_rates__of_a_young_cache_are_of_its_life(void **state) {
     (void)state;
@@ -99,8 +97,7 @@ static void cache_rates__of_an_hour_forget_minute_by_minute(void **state) {
     assert_hour(&s, 0, 0);
 }
 
-/* ---- Gaps --------------------------------------------------------------------------------------
- */
+/* ---- Gaps ----------------------------------------------------------------------------------- */
 
 /* What is looked up in a gap between ticks counts as of its first second. */
 static void cache_rates__survive_a_gap(void **state) {
@@ -158,8 +155,7 @@ static void cache_rates__do_not_mind_a_clock_that_stands_or_goes_back(void **sta
     assert_minute(&s, 0, 0);
 }
 
-/* ---- Many threads ------------------------------------------------------------------------------
- */
+/* ---- Many threads --------------------------------------------------------------------------- */
 
 enum { THREADS = 40, HITS = 1000 }; /* more than there are stripes */
 

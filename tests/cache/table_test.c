@@ -3,8 +3,7 @@
  */
 #include "cache_fixture.h"
 
-/* ---- Fixture -----------------------------------------------------------------------------------
- */
+/* ---- Fixture -------------------------------------------------------------------------------- */
 
 enum { ITEMS = 400 };
 
@@ -51,8 +50,7 @@ static void assert_empty(const struct fixture *f) {
     }
 }
 
-/* ---- Finding -----------------------------------------------------------------------------------
- */
+/* ---- Finding -------------------------------------------------------------------------------- */
 
 static void table_find__finds_what_was_added_and_nothing_else(void **state) {
     (void)state;
@@ -110,8 +108,7 @@ static void table_find__is_right_for_every_pair_of_tags(void **state) {
     }
 }
 
-/* ---- Overflow ----------------------------------------------------------------------------------
- */
+/* ---- Overflow ------------------------------------------------------------------------------- */
 
 static void table_add__goes_on_to_the_next_bucket_and_comes_back(void **state) {
     (void)state;
@@ -193,8 +190,7 @@ static void table_overflow__sticks_at_its_greatest_count(void **state) {
     assert_null(find(&f, MANY));
 }
 
-/* ---- Replacing, and no memory ------------------------------------------------------------------
- */
+/* ---- Replacing, and no memory --------------------------------------------------------------- */
 
 static void table_replace__puts_another_item_in_the_same_place(void **state) {
     (void)state;
@@ -228,8 +224,7 @@ static void table_init__without_memory_leaves_nothing(void **state) {
     table_fini(&table);
 }
 
-/* ---- Against a plain map -----------------------------------------------------------------------
- */
+/* ---- Against a plain map -------------------------------------------------------------------- */
 
 /* Random operations; most hashes collide in tag, bucket or both. */
 static void table_random__is_as_a_plain_map(void **state) {

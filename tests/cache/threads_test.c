@@ -9,8 +9,7 @@
  */
 #include "cache_fixture.h"
 
-/* ---- Fixture -----------------------------------------------------------------------------------
- */
+/* ---- Fixture -------------------------------------------------------------------------------- */
 
 enum {
     KEYS = 64,
@@ -26,6 +25,7 @@ struct world {
     atomic_uint_fast64_t store[KEYS], oracle[KEYS];
     struct lock locks[KEYS / 2]; /* of the records that are written one writer at a time */
     struct cache_item *held[READERS];
+    _Atomic(struct pin_slot *) handed_on[4]; /* for another thread to give back */
     uint64_t held_numbers[READERS];
     uint32_t now;
     atomic_bool done; /* readers and writers are */
@@ -53,8 +53,7 @@ static int load(void *context, const struct cache_key *key, struct cache_item **
     return 0;
 }
 
-/* ---- Readers -----------------------------------------------------------------------------------
- */
+/* ---- Readers -------------------------------------------------------------------------------- */
 
 /* Nothing was there: some version since the oracle was asked must have said so. */
 static void check_absent(struct world *w, uint64_t number, uint64_t oracle) {
@@ -82,6 +81,12 @@ static void read_in_slot(struct world *w, uint64_t number, struct random *random
     if (random_below(random, 4) == 0)
         read_in_slot(w, random_below(random, KEYS), random);
     check_item(w, pin_item(slot), number, oracle);
+    if (random_below(random, 4) == 0)
+        slot = atomic_exchange(&w->handed_on[random_below(random, COUNT_OF(w->handed_on))], slot);
+    if (!slot)
+        return;
+    if (!pin_item(slot)->negative) /* perhaps of another thread, and long out of the table */
+        (void)value_version(pin_item(slot), get_be64(pin_item(slot)->key.id.bytes));
     pin_clear(slot);
 }
 
@@ -121,8 +126,7 @@ static void *read_often(void *context) {
     return NULL;
 }
 
-/* ---- Writers -----------------------------------------------------------------------------------
- */
+/* ---- Writers -------------------------------------------------------------------------------- */
 
 static void tell_oracle(struct world *w, uint64_t number, uint64_t version) {
     uint64_t known = atomic_load(&w->oracle[number]);
@@ -189,8 +193,7 @@ static void *write_often(void *context) {
     return NULL;
 }
 
-/* ---- Statistics --------------------------------------------------------------------------------
- */
+/* ---- Statistics ----------------------------------------------------------------------------- */
 
 static void *count_often(void *context) {
     struct worker *worker = context;
@@ -206,8 +209,7 @@ static void *count_often(void *context) {
     return NULL;
 }
 
-/* ---- The run -----------------------------------------------------------------------------------
- */
+/* ---- The run -------------------------------------------------------------------------------- */
 
 static void world_run(struct world *w) {
     enum { COUNTER = READERS + WRITERS };
@@ -242,6 +244,11 @@ static void run(const struct cache_options *options) {
         left += stats.dropped[cause];
     assert_int_equal(stats.kept, stats.entries + left);
     cache_destroy(w->scene.cache);
+    for (unsigned i = 0; i < COUNT_OF(w->handed_on); i++)
+        if (w->handed_on[i])
+            pin_clear(w->handed_on[i]);
+    pin_retire(NULL);
+    assert_int_equal(pin_waiting(), 0);
     for (unsigned i = 0; i < READERS; i++) {
         if (w->held[i])
             (void)value_version(w->held[i], w->held_numbers[i]);

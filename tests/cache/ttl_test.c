@@ -4,8 +4,7 @@
  */
 #include "cache_fixture.h"
 
-/* ---- The formula -------------------------------------------------------------------------------
- */
+/* ---- The formula ---------------------------------------------------------------------------- */
 
 static const struct cache_options defaults = {
     .ttl_base = 300, .ttl_min = 60, .ttl_max = 3600, .access_weight = 0.6, .recency_weight = 0.4};
@@ -68,8 +67,7 @@ static void cache_ttl__of_three_equal_times_is_that_time(void **state) {
             assert_int_equal(cache_ttl(&options, reads, idle), 77);
 }
 
-/* ---- Expiry ------------------------------------------------------------------------------------
- */
+/* ---- Expiry --------------------------------------------------------------------------------- */
 
 /* The tick from which on the item is not handed out: told by looking, which does not read it. */
 static uint32_t expiry(struct scene *s, uint64_t number) {
@@ -152,8 +150,7 @@ static void cache_items__negative_keep_the_least_time(void **state) {
     assert_int_equal(scene_stats(&s).expired, 1);
 }
 
-/* ---- Growing and shrinking ---------------------------------------------------------------------
- */
+/* ---- Growing and shrinking ------------------------------------------------------------------ */
 
 static void cache_items__read_all_the_time_live_long(void **state) {
     (void)state;
@@ -215,8 +212,7 @@ static void cache_tick__does_not_bring_back_what_has_expired(void **state) {
     assert_int_equal(scene_stats(&s).expired, 1);
 }
 
-/* ---- The sweep, and the clock ------------------------------------------------------------------
- */
+/* ---- The sweep, and the clock --------------------------------------------------------------- */
 
 static void cache_tick__gives_memory_back_without_reads(void **state) {
     (void)state;
@@ -234,7 +230,7 @@ static void cache_tick__gives_memory_back_without_reads(void **state) {
     assert_int_equal(stats.entries, 0);
     assert_int_equal(stats.bytes, 0);
     assert_int_equal(stats.expired, COUNT);
-    assert_in_range(ledger_live(&s.ledger), 0, 31); /* what waits for company */
+    assert_in_range(ledger_live(&s.ledger), 0, RETIRE_COUNT - 1); /* what waits for company */
 }
 
 static void cache_tick__sweeps_everything_after_a_gap(void **state) {

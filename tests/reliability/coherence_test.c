@@ -28,7 +28,7 @@ enum { SLOTS = 3, LIVES = 2000, STEPS = 30, GROWN = 60, MORTALS = 20000 };
 enum mortal { UNBORN, BORN, DYING, DEAD }; /* the last two: delete begun, and acknowledged */
 
 struct board {
-    atomic_bool stop, ended;
+    atomic_bool stop;
     struct {
         atomic_uint begun, acknowledged;
     } counters[COUNTERS]; /* of each writer OWN that it alone writes, then those that all write */
@@ -392,20 +392,6 @@ static int process_run(void *context) {
     return 0;
 }
 
-/*
- * Two of these quarrel about the write lock until all others have ended. glibc's robust mutexes
- * lose a wake-up when a waiter is killed who was just woken, and another thread has taken the mutex
- * meanwhile: those who still wait then sleep on until a third comes to wait behind an owner.
- */
-static int quarrel(void *context) {
-    const struct process *process = context;
-    struct worker w = {.board = process->board, .m = open_caches(process)};
-    mneme_error error;
-    for (unsigned n = 1; !atomic_load(&process->board->ended); n++)
-        put(&w, id_in(GROWING, 255, process->first), n, "quarrel", false);
-    return mneme_close(w.m, &error) == 0 ? 0 : 1;
-}
-
 /* ---- The parent, which has no store open while it forks ---------------------------------- */
 
 static void start_lives(const struct process *process) {
@@ -450,14 +436,10 @@ static void run_processes(const struct home *home, bool tiny) {
     unsigned kills = 0;
     pid_t last = 0;
     bool good = kill_victims(&victim, clock_monotonic_us() + seconds * 1000000, &kills, &last);
-    pid_t quarrelling[] = {child_start(quarrel, &processes[0]), child_start(quarrel, &victim)};
     for (unsigned i = 0; i < PROCESSES; i++)
         good = child_wait(children[i]) == 0 && good;
     if (last > 0)
         good = child_wait(last) == 0 && good;
-    atomic_store(&board->ended, true);
-    for (unsigned i = 0; i < 2; i++)
-        good = child_wait(quarrelling[i]) == 0 && good;
     assert_true(good);
     uint64_t looked = board->hits + board->misses;
     print_message("%llu reads checked among %llu writes and %u kills; %llu of %llu look-ups hit\n",
