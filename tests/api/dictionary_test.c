@@ -87,7 +87,8 @@ static mneme_stats stats_of(mneme *m) {
 static int read_in_another_process(void *context) {
     mneme *m = NULL;
     mneme_error error;
-    int status = mneme_open(context, NULL, &m, &error);
+    mneme_options options = quiet_options();
+    int status = mneme_open(context, &options, &m, &error);
     CHILD_CHECK(status == 0, "%s", error.message);
     const char *problem = read_range(m, 0, RECORDS);
     CHILD_CHECK(!problem, "%s", problem);
