@@ -158,7 +158,8 @@ typedef struct mneme_write {
  * Replacing an open episode drops the steps that are not in the new one.
  *
  * MNEME_INVALID names record and field. MNEME_TOO_LARGE: see Limits. MNEME_NOT_FOUND: a step or
- * checkpoint whose episode does not exist. MNEME_CONFLICT: a step of a sealed episode; only_new.
+ * checkpoint whose episode does not exist. MNEME_CONFLICT: a step of a sealed episode, or one whose
+ * id belongs, or belonged, to another episode; only_new.
  */
 MNEME_API int mneme_put(mneme *m, const mneme_record *records, size_t count, const mneme_write *how,
                         mneme_id *ids, mneme_error *error);

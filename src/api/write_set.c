@@ -102,6 +102,8 @@ static int put_steps(mneme *m, struct write_set *set, const mneme_record *episod
         struct mutation *put;
         TRY(write_set_put(m, set, &step, &put, error));
         put->record.place = steps->items[i].number;
+        if (version_is_zero(episode->version))
+            put->condition = CONDITION_PARENT;
     }
     return 0;
 }
@@ -189,9 +191,13 @@ int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *rec
     if (filled.kind == MNEME_EPISODE) {
         TRY(put_episode(m, set, &filled, given, how, error));
     } else {
-        if (filled.kind == MNEME_STEP || filled.kind == MNEME_CHECKPOINT)
+        bool child = filled.kind == MNEME_STEP || filled.kind == MNEME_CHECKPOINT;
+        if (child)
             TRY(check_parent(set, &filled, error));
         TRY(write_set_put(m, set, &filled, &put, error));
+        /* Were it to leave another episode, nothing would tell who has that one in a cache. */
+        if (child && version_is_zero(filled.version))
+            put->condition = CONDITION_PARENT;
         if (how_only_new(how))
             put->condition = CONDITION_ABSENT;
         if (filled.kind == MNEME_STEP)

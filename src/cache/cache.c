@@ -6,7 +6,7 @@
 
 #include "cache/cache_impl.h"
 
-enum { SHARD_ENTRIES = 1024, SHARD_BYTES = 16 << 20, READS_MAX = 255, READS_HALF = 8 };
+enum { SHARD_ENTRIES = 1024, SHARD_BYTES = 8 << 20, READS_MAX = 255, READS_HALF = 8 };
 
 /* ---- Making ------------------------------------------------------------------------------- */
 

@@ -81,7 +81,7 @@ struct cache_options {
     uint32_t ttl_base, ttl_min, ttl_max;
     double access_weight, recency_weight; /* both 0: 0.6 and 0.4 */
     /* How many parts have a lock and a policy of their own, a power of two up to 16; bytes and
-     * entries are divided among them. 0: as many as leave each 1,024 entries and 16 MiB. */
+     * entries are divided among them. 0: as many as leave each 1,024 entries and 8 MiB. */
     unsigned shards;
 };
 

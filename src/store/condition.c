@@ -71,6 +71,10 @@ int condition_failed(const struct mutation *mutation, mneme_error *error) {
                          store_kind_name(mutation->expect_kind), name.text);
     case CONDITION_NO_ATTRIBUTE:
         return attribute_taken(record->kind, &mutation->expect_attribute, error);
+    case CONDITION_PARENT:
+        return error_set(error, MNEME_CONFLICT,
+                         "%s belongs, or belonged, to another episode; choose another id",
+                         name.text);
     case CONDITION_NONE:
     case CONDITION_LIVE:
         break;
@@ -93,6 +97,11 @@ int condition_test(const struct mutation *mutation, const struct stored_record *
         return live ? condition_failed(mutation, error) : 0;
     case CONDITION_LIVE:
         return live ? 0 : missing(mutation, present, error);
+    case CONDITION_PARENT:
+        return present && !id_is_zero(&present->parent) &&
+                       !id_equal(&present->parent, &mutation->record.parent)
+                   ? condition_failed(mutation, error)
+                   : 0;
     case CONDITION_OPEN:
         if (!live)
             return missing(mutation, present, error);

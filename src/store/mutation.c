@@ -76,6 +76,7 @@ static int condition_validate(const struct mutation *mutation, mneme_error *erro
     case CONDITION_LIVE:
     case CONDITION_OPEN:
     case CONDITION_VERSION:
+    case CONDITION_PARENT:
         return 0;
     case CONDITION_LAST_PLACE:
         if (!kind_is_valid(mutation->expect_kind))

@@ -34,10 +34,10 @@
 #include "base/base.h"
 
 enum {
-    STORE_BODY_MAX = 64 << 20,      /* bytes of one body */
-    STORE_ATTRIBUTES_MAX = 4096,    /* attributes of one record */
+    STORE_BODY_MAX = 64 << 20,       /* bytes of one body */
+    STORE_ATTRIBUTES_MAX = 4096,     /* attributes of one record */
     STORE_ATTRIBUTE_NAME_MAX = 1029, /* bytes: "meta." and a metadata name */
-    STORE_ATTRIBUTE_VALUE_MAX = 64, /* bytes; the model layer shortens longer values to a digest */
+    STORE_ATTRIBUTE_VALUE_MAX = 64,  /* bytes; the model layer shortens longer values to a digest */
     STORE_FILTERS_MAX = 16,
     STORE_PAGE_MAX = 10000 /* records a query or changes call may ask for */
 };
@@ -56,10 +56,10 @@ struct attribute {
 
 struct stored_record {
     mneme_kind kind;
-    uint32_t flags;   /* MNEME_FLAG_…; a put may not set MNEME_FLAG_DELETED */
-    mneme_id id;      /* never all zero */
-    mneme_id parent;  /* all zero: none */
-    uint64_t place;   /* among the parent's records; 0 without a parent */
+    uint32_t flags;  /* MNEME_FLAG_…; a put may not set MNEME_FLAG_DELETED */
+    mneme_id id;     /* never all zero */
+    mneme_id parent; /* all zero: none */
+    uint64_t place;  /* among the parent's records; 0 without a parent */
     mneme_version version;
     int64_t time_us;
     uint64_t change; /* its last change number; given by the store */
@@ -82,13 +82,15 @@ enum mutation_op {
  * the same batch too), for a batch to go in. */
 enum condition {
     CONDITION_NONE,
-    CONDITION_ABSENT,      /* no live record of this name (a tombstone may be there) */
-    CONDITION_LIVE,        /* there is one, not deleted */
-    CONDITION_OPEN,        /* there is one, not deleted and not sealed */
-    CONDITION_VERSION,     /* there is one, live, with exactly expect_version */
-    CONDITION_LAST_PLACE,  /* the greatest place among live expect_kind records of parent
-                              record.id is expect_place (0: it has none) */
-    CONDITION_NO_ATTRIBUTE /* no live record of this kind has the attribute expect_attribute */
+    CONDITION_ABSENT,       /* no live record of this name (a tombstone may be there) */
+    CONDITION_LIVE,         /* there is one, not deleted */
+    CONDITION_OPEN,         /* there is one, not deleted and not sealed */
+    CONDITION_VERSION,      /* there is one, live, with exactly expect_version */
+    CONDITION_LAST_PLACE,   /* the greatest place among live expect_kind records of parent
+                               record.id is expect_place (0: it has none) */
+    CONDITION_NO_ATTRIBUTE, /* no live record of this kind has the attribute expect_attribute */
+    CONDITION_PARENT        /* what is stored of this name, if a tombstone too, has record.parent or
+                               no parent */
 };
 
 /*
@@ -158,7 +160,7 @@ struct store_query {
     int64_t since_us; /* time_us >= since_us */
     int64_t until_us; /* time_us < until_us */
     mneme_id parent;
-    struct slice id_prefix; /* at most 16 bytes; empty: any */
+    struct slice id_prefix;          /* at most 16 bytes; empty: any */
     const struct attribute *filters; /* in any order; one may repeat */
     size_t filter_count;
     enum query_order order;
@@ -194,8 +196,8 @@ int store_get(struct store *store, const struct record_name *names, size_t count
               struct record_set *out, size_t *found, mneme_error *error);
 
 /* One record: MNEME_NOT_FOUND when there is none, or only a tombstone. */
-int store_get_one(struct store *store, mneme_kind kind, const mneme_id *id,
-                  struct record_set *out, mneme_error *error);
+int store_get_one(struct store *store, mneme_kind kind, const mneme_id *id, struct record_set *out,
+                  mneme_error *error);
 
 /* One page of records; *more tells whether there are others after it. Order is applied first. */
 int store_query(struct store *store, const struct store_query *query, struct record_set *out,

@@ -259,12 +259,35 @@ static void queued_write__is_seen_once_it_is_on_disk(void **state) {
     store_close_ok(m);
 }
 
+/* A step that could change its episode would stay in what others have cached of the old one. */
+static void step__does_not_move_to_another_episode(void **state) {
+    mneme *m = open_cached(*state);
+    mneme_error error;
+    mneme_id first = start_episode(m, "has it"), second = start_episode(m, "wants it"), id;
+    mneme_step step = {.action = mneme_text_of("act")};
+    OK(mneme_step_append(m, &first, &step, NULL, &id, NULL, &error), &error);
+    assert_steps(m, &first, 1, false);
+    mneme_record moved = {.kind = MNEME_STEP, .id = id, .parent = second, .as.step = &step};
+    step.id = id;
+    REFUSED(mneme_put(m, &moved, 1, NULL, NULL, &error), MNEME_CONFLICT, &error);
+    REFUSED(mneme_step_append(m, &second, &step, NULL, NULL, NULL, &error), MNEME_CONFLICT, &error);
+    assert_steps(m, &first, 1, false);
+    assert_steps(m, &second, 0, false);
+    /* Nor by way of a delete: the log would name the new episode only. */
+    OK(mneme_delete(m, MNEME_STEP, &id, 1, NULL, &error), &error);
+    REFUSED(mneme_put(m, &moved, 1, NULL, NULL, &error), MNEME_CONFLICT, &error);
+    assert_steps(m, &first, 0, false);
+    assert_int_equal(count_children(m, &second), 0);
+    store_close_ok(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         HOME_CASE(open_episode__has_each_step_in_every_handle),
         HOME_CASE(step__is_gone_once_its_episode_is_completed),
         HOME_CASE(step__is_gone_though_its_episode_was_opened_again),
         HOME_CASE(another_process__sees_each_change),
+        HOME_CASE(step__does_not_move_to_another_episode),
         HOME_CASE(tag__moves_a_record_between_lists),
         HOME_CASE(delete__is_seen_by_every_handle),
         HOME_CASE(queued_write__is_seen_once_it_is_on_disk),

@@ -144,6 +144,19 @@ static void pin_slot__keeps_its_item_until_it_is_cleared(void **state) {
     assert_int_equal(pin_waiting(), 0);
 }
 
+static void cache_tick__lets_go_of_what_was_left_over(void **state) {
+    (void)state;
+    SCENE(s);
+    scene_init_roomy(&s);
+    scene_keep(&s, 1, 1);
+    struct pin_slot *slot = take_slot(&s, 1);
+    drop_one(&s);
+    pin_clear(slot);
+    assert_true(pin_waiting() > 0);
+    cache_tick(s.cache, cache_now(s.cache) + 1); /* without an eviction */
+    assert_int_equal(pin_waiting(), 0);
+}
+
 static void pin_slot__outlives_the_cache(void **state) {
     (void)state;
     struct ledger *ledger;
@@ -279,6 +292,7 @@ int main(void) {
         cmocka_unit_test(pin_slot__is_a_hit_that_no_count_tells_of),
         cmocka_unit_test(pin_slots__are_few_and_come_back),
         cmocka_unit_test(pin_slot__keeps_its_item_until_it_is_cleared),
+        cmocka_unit_test(cache_tick__lets_go_of_what_was_left_over),
         cmocka_unit_test(pin_slot__outlives_the_cache),
         cmocka_unit_test(pin_slot__is_given_back_by_any_thread),
         cmocka_unit_test(pin_slot__holds_behind_the_end_of_its_thread),

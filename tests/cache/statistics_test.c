@@ -157,7 +157,7 @@ static void cache_rates__do_not_mind_a_clock_that_stands_or_goes_back(void **sta
 
 /* ---- Many threads --------------------------------------------------------------------------- */
 
-enum { THREADS = 40, HITS = 1000 }; /* more than there are stripes */
+enum { THREADS = 40, HITS = SANITIZED ? 1000 : 20000 }; /* more than there are stripes */
 
 static void *hit_often(void *context) {
     for (int i = 0; i < HITS; i++)

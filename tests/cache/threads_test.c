@@ -272,10 +272,46 @@ static void cache_threads__never_see_what_was_outrun_on_four_shards(void **state
     run(&(const struct cache_options){.bytes = 20000, .entries = 32, .shards = 4, TTLS});
 }
 
+/* ---- Replacing ------------------------------------------------------------------------------ */
+
+struct relay {
+    struct scene scene;
+    atomic_bool done;
+};
+
+static void *read_relay(void *context) {
+    struct relay *relay = context;
+    uint64_t before = 0;
+    while (!atomic_load(&relay->done)) {
+        uint64_t version = scene_version(&relay->scene, 1);
+        CHECK(version >= before && version > 0);
+        before = version;
+    }
+    return NULL;
+}
+
+/* Nobody finds neither the old item nor the new one. */
+static void cache_threads__always_find_what_is_only_replaced(void **state) {
+    (void)state;
+    struct relay relay = {.done = false};
+    scene_init_roomy(&relay.scene);
+    scene_keep(&relay.scene, 1, 1);
+    pthread_t readers[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(thread_start(&readers[i], read_relay, &relay, NULL), 0);
+    for (uint64_t version = 2; version < WRITES; version++)
+        scene_keep(&relay.scene, 1, version);
+    atomic_store(&relay.done, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(readers[i], NULL);
+    scene_fini(&relay.scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cache_threads__never_see_what_was_outrun_on_one_shard),
         cmocka_unit_test(cache_threads__never_see_what_was_outrun_on_four_shards),
+        cmocka_unit_test(cache_threads__always_find_what_is_only_replaced),
     };
     return cmocka_run_group_tests_name("cache/threads", tests, NULL, NULL);
 }

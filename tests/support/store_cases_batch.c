@@ -292,6 +292,20 @@ static void condition__no_attribute(struct store_home *home) {
     must_apply(home->store, &twice, 1);
 }
 
+static void condition__parent(struct store_home *home) {
+    struct mutation put = put_of(MNEME_STEP, 1);
+    put.record.parent = numbered_id(100);
+    put.condition = CONDITION_PARENT;
+    must_apply_one(home->store, put); /* there is none */
+    must_apply_one(home->store, put);
+    put.record.parent = numbered_id(200);
+    assert_refused(home->store, &put, 1, MNEME_CONFLICT);
+    must_apply_one(home->store, delete_of(MNEME_STEP, 1));
+    assert_refused(home->store, &put, 1, MNEME_CONFLICT);
+    put.record.parent = numbered_id(100);
+    must_apply_one(home->store, put);
+}
+
 static void condition__holds_for_a_delete_too(struct store_home *home) {
     make_states(home->store);
     struct mutation gone = delete_of(MNEME_EPISODE, 2);
@@ -332,6 +346,7 @@ static const struct store_case cases[] = {
     CASE(condition__version),
     CASE(condition__last_place),
     CASE(condition__no_attribute),
+    CASE(condition__parent),
     CASE(condition__holds_for_a_delete_too),
     CASE(condition__is_tested_before_a_late_write_is_passed_over),
 };

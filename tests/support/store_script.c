@@ -83,9 +83,9 @@ static mneme_version some_version(struct test_random *random) {
 }
 
 static void make_condition(struct test_random *random, struct script_write *write) {
-    static const enum condition conditions[] = {CONDITION_ABSENT,     CONDITION_LIVE,
-                                                CONDITION_OPEN,       CONDITION_VERSION,
-                                                CONDITION_LAST_PLACE, CONDITION_NO_ATTRIBUTE};
+    static const enum condition conditions[] = {
+        CONDITION_ABSENT,     CONDITION_LIVE,         CONDITION_OPEN,  CONDITION_VERSION,
+        CONDITION_LAST_PLACE, CONDITION_NO_ATTRIBUTE, CONDITION_PARENT};
     if (write->op != MUTATION_CHECK && chance(random, 60))
         return;
     write->condition = conditions[test_random_below(random, COUNT_OF(conditions))];

@@ -36,6 +36,9 @@ static void print_condition(const struct script_write *write, struct buf *out) {
         else
             buf_printf(out, "%" PRIu64, write->expect_place);
         return;
+    case CONDITION_PARENT:
+        buf_append_string(out, " if it stays with its parent");
+        return;
     case CONDITION_NO_ATTRIBUTE:
         buf_printf(out, " if no record has attribute #%u", write->expect_attribute);
         return;
