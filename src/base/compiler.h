@@ -8,6 +8,8 @@
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* For the few calls that are counted in nanoseconds. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 /* A variable of each thread, reached without a call in a shared library too. */
 #define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #define CLEANUP(function) __attribute__((cleanup(function)))

@@ -137,7 +137,7 @@ uint64_t cache_hash(const struct cache *cache, const struct cache_key *key) {
 
 /* Leave what the policy and the time to live ask for. Stores only what changes, so that items
  * which everybody reads stay in everybody's cache. */
-static inline void item_touch(struct cache_item *item, uint32_t now) {
+static ALWAYS_INLINE void item_touch(struct cache_item *item, uint32_t now) {
     policy_touch(&item->node);
     unsigned reads = atomic_load_explicit(&item->reads, memory_order_relaxed);
     if (reads < READS_MAX)
@@ -147,8 +147,10 @@ static inline void item_touch(struct cache_item *item, uint32_t now) {
 }
 
 /* Find the item of a key, and leave it in the pin; NULL: a miss, and the pin is free. */
-static inline struct cache_item *find_pinned(struct cache *cache, const struct cache_key *key,
-                                             const struct pin_thread *self, struct pin_slot *pin) {
+static ALWAYS_INLINE struct cache_item *find_pinned(struct cache *cache,
+                                                    const struct cache_key *key,
+                                                    const struct pin_thread *self,
+                                                    struct pin_slot *pin) {
     uint64_t hash = cache_hash(cache, key);
     uint32_t now = cache_now(cache);
     struct cache_item *item = table_find_pinned(&shard_of(cache, hash)->table, key, hash, pin);
