@@ -10,6 +10,8 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 /* For the few calls that are counted in nanoseconds. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Have a cache line on its way before it is needed. */
+#define PREFETCH(address) __builtin_prefetch(address)
 /* A variable of each thread, reached without a call in a shared library too. */
 #define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #define CLEANUP(function) __attribute__((cleanup(function)))

@@ -106,6 +106,7 @@ static inline struct cache_item *table_find(const struct table *table, const str
 static inline struct cache_item *table_pin(const struct table_bucket *bucket, unsigned slot,
                                            struct pin_slot *pin) {
     struct cache_item *item = atomic_load_explicit(&bucket->slots[slot], memory_order_acquire);
+    PREFETCH((const uint8_t *)item + sizeof *item); /* the value: only an address, not touched */
     for (;;) {
         pin_set(pin, item);
         struct cache_item *again = atomic_load_explicit(&bucket->slots[slot], memory_order_acquire);
