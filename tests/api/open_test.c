@@ -10,8 +10,7 @@
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, home_setup, home_teardown)
 
-/* ---- Paths and URLs -----------------------------------------------------------------------------
- */
+/* ---- Paths and URLs ------------------------------------------------------------------------- */
 
 static void new_path__is_made_private_with_its_directories(void **state) {
     struct home *home = *state;

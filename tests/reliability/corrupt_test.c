@@ -15,8 +15,7 @@
 
 enum { PAGE = 4096, REFUSED_AT_OPEN = 5, REFUSED_LATER = 6, READ_WHOLE = 0 };
 
-/* ---- A store to damage ------------------------------------------------------------------------
- */
+/* ---- A store to damage ---------------------------------------------------------------------- */
 
 struct sound {
     struct home home; /* home.path is the damaged file */
@@ -93,8 +92,7 @@ static void damage_end(const struct sound *s, uint8_t *copy, size_t size) {
     free(copy);
 }
 
-/* ---- What becomes of a damaged file ------------------------------------------------------------
- */
+/* ---- What becomes of a damaged file --------------------------------------------------------- */
 
 static void check_refusal(int status, const mneme_error *error) {
     CHILD_CHECK(status == MNEME_CORRUPT, "%s: %s", mneme_status_name(status), error->message);
@@ -167,8 +165,7 @@ static void assert_cli_refuses(const struct sound *s, const char *says) {
     file_bytes_free(&before);
 }
 
-/* ---- Truncated ---------------------------------------------------------------------------------
- */
+/* ---- Truncated ------------------------------------------------------------------------------ */
 
 static void truncate_to(const struct sound *s, size_t size, bool must_refuse) {
     struct sound damaged = *s;
@@ -212,8 +209,7 @@ static void empty_file__is_refused(void **state) {
     assert_cli_refuses(s, "empty");
 }
 
-/* ---- Foreign -----------------------------------------------------------------------------------
- */
+/* ---- Foreign -------------------------------------------------------------------------------- */
 
 static void foreign_file__is_refused(void **state) {
     struct sound *s = *state;
@@ -253,8 +249,7 @@ static void foreign_lmdb_file__is_refused(void **state) {
     assert_cli_refuses(s, "another program");
 }
 
-/* ---- Newer -------------------------------------------------------------------------------------
- */
+/* ---- Newer ---------------------------------------------------------------------------------- */
 
 static void newer_format__is_refused(void **state) {
     struct sound *s = *state;
@@ -278,8 +273,7 @@ static void newer_lmdb__is_refused(void **state) {
     assert_refused(s, MNEME_NEWER_FORMAT, "newer mneme");
 }
 
-/* ---- Flipped bytes -----------------------------------------------------------------------------
- */
+/* ---- Flipped bytes -------------------------------------------------------------------------- */
 
 struct flip {
     struct sound *sound;

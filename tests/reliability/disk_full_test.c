@@ -18,8 +18,7 @@
 
 enum { SMALL = 512 << 10, LARGE = 16 << 20, TEXT = 4000 };
 
-/* ---- A small disk ------------------------------------------------------------------------------
- */
+/* ---- A small disk --------------------------------------------------------------------------- */
 
 struct disk {
     struct home home;
@@ -67,8 +66,7 @@ static void disk_remove(struct disk *disk) {
     home_remove(&disk->home);
 }
 
-/* ---- Filling it --------------------------------------------------------------------------------
- */
+/* ---- Filling it ----------------------------------------------------------------------------- */
 
 /* A text that does not compress, another for every n. */
 static const char *noise(unsigned n) {
@@ -118,8 +116,7 @@ static unsigned fill(mneme *m, mneme_id *ids, unsigned max) {
     return 0;
 }
 
-/* ---- The cases ---------------------------------------------------------------------------------
- */
+/* ---- The cases ------------------------------------------------------------------------------ */
 
 static void work_on_full_disk(bool mounted) {
     mneme_id ids[1000];

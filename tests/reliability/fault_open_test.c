@@ -11,8 +11,7 @@
 
 enum { K_MAX = 20000 };
 
-/* ---- One call, failing at every k -------------------------------------------------------------
- */
+/* ---- One call, failing at every k ----------------------------------------------------------- */
 
 enum fault {
     ALLOCATIONS,
@@ -124,8 +123,7 @@ static void fail_in_every_way(const struct fault_call *call) {
         fail_at_every_k(call, (enum fault)fault);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------
- */
+/* ---- Opening -------------------------------------------------------------------------------- */
 
 static int act_open(struct subject *s, mneme_error *error) {
     mneme_options options = quiet_options();
@@ -177,8 +175,7 @@ static void open_of_a_new_store_fails__and_leaves_no_half_made_one(void **state)
     fail_in_every_way(&(struct fault_call){act_open_new, look_open_new});
 }
 
-/* ---- Closing ----------------------------------------------------------------------------------
- */
+/* ---- Closing -------------------------------------------------------------------------------- */
 
 static int act_close(struct subject *s, mneme_error *error) {
     mneme_options options = quiet_options();
@@ -209,8 +206,7 @@ static void close_fails__and_says_that_queued_writes_are_lost(void **state) {
     fail_in_every_way(&(struct fault_call){act_close, look_close});
 }
 
-/* ---- Backup ------------------------------------------------------------------------------------
- */
+/* ---- Backup --------------------------------------------------------------------------------- */
 
 static int act_backup(struct subject *s, mneme_error *error) {
     return mneme_backup(s->scene.m, home_file(&s->scene.home, "copy/b.mdb"), error);
@@ -245,8 +241,7 @@ static void backup_fails__and_leaves_no_file(void **state) {
     fail_in_every_way(&(struct fault_call){act_backup_into_new_directory, look_backup});
 }
 
-/* ---- Reading -----------------------------------------------------------------------------------
- */
+/* ---- Reading -------------------------------------------------------------------------------- */
 
 static mneme_bytes read_text;
 
@@ -272,8 +267,7 @@ static void read_fails__and_works_the_next_time(void **state) {
 #endif
 }
 
-/* ---- A map that cannot grow --------------------------------------------------------------------
- */
+/* ---- A map that cannot grow ----------------------------------------------------------------- */
 
 static int put_blob(struct store *store, unsigned n, mneme_error *error) {
     static uint8_t bytes[50000];

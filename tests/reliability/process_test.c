@@ -14,8 +14,7 @@
 
 enum { PROCESSES = 4, THREADS = 4, STEPS = 25, ALL = PROCESSES * THREADS * STEPS };
 
-/* ---- Processes of threads ----------------------------------------------------------------------
- */
+/* ---- Processes of threads ------------------------------------------------------------------- */
 
 /* What the threads of all processes share. */
 struct crowd {
@@ -257,8 +256,7 @@ static void children_are_not_waited_for__opening_and_verify_work(void **state) {
     file_bytes_free(&bytes);
 }
 
-/* ---- Two handles --------------------------------------------------------------------------------
- */
+/* ---- Two handles ---------------------------------------------------------------------------- */
 
 static void same_file_opened_twice__shares_one_environment(void **state) {
     struct home *home = *state;

@@ -13,8 +13,7 @@
 
 enum { MIB = 1 << 20, TEXT = 20000, RECORDS = 8 };
 
-/* ---- A reader ----------------------------------------------------------------------------------
- */
+/* ---- A reader ------------------------------------------------------------------------------- */
 
 struct reader {
     const char *path;
@@ -50,8 +49,7 @@ static void reader_kill(struct reader *reader) {
     close(reader->ready[1]);
 }
 
-/* ---- A writer ----------------------------------------------------------------------------------
- */
+/* ---- A writer ------------------------------------------------------------------------------- */
 
 static mneme *open_bounded(const char *path) {
     mneme_options options = quiet_options();
@@ -86,8 +84,7 @@ static uint64_t file_bytes(mneme *m) {
     return stats.file_bytes;
 }
 
-/* ---- The cases ---------------------------------------------------------------------------------
- */
+/* ---- The cases ------------------------------------------------------------------------------ */
 
 static void reader_killed__its_snapshot_is_given_up(void **state) {
     struct home *home = *state;

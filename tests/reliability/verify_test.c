@@ -35,8 +35,7 @@ static void make_store(const char *path) {
     store_close_ok(m);
 }
 
-/* ---- Damage -----------------------------------------------------------------------------------
- */
+/* ---- Damage --------------------------------------------------------------------------------- */
 
 static void damage(struct rng *rng, struct file_bytes *file, char *what) {
     size_t pages = file->size / PAGE;
@@ -164,8 +163,7 @@ static void page_without_end__verify_ends(void **state) {
     file_bytes_free(&good);
 }
 
-/* ---- What verify tells ------------------------------------------------------------------------
- */
+/* ---- What verify tells ---------------------------------------------------------------------- */
 
 static void sound_store__is_counted(void **state) {
     struct home *home = *state;

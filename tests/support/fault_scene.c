@@ -169,8 +169,7 @@ static int put_samples(mneme *m, const unsigned (*which)[2], size_t count, const
     return status;
 }
 
-/* ---- The scene --------------------------------------------------------------------------------
- */
+/* ---- The scene ------------------------------------------------------------------------------ */
 
 static const unsigned scene_records[][2] = {
     {MNEME_EPISODE, OPEN_EPISODE}, {MNEME_EPISODE, SEALED_EPISODE}, {MNEME_PATTERN, PATTERN},
@@ -244,8 +243,7 @@ mneme_bytes scene_text(struct scene *scene) {
     return all;
 }
 
-/* ---- The cases ---------------------------------------------------------------------------------
- */
+/* ---- The cases ------------------------------------------------------------------------------ */
 
 #define PUT_CASE(name, ...)                                                                        \
     static int name(struct scene *scene, mneme_error *error) {                                     \

@@ -219,8 +219,7 @@ static int cached_apply(struct store *store, struct batch *const *batches, size_
     return status;
 }
 
-/* ---- Opening and closing ----------------------------------------------------------------------
- */
+/* ---- Opening and closing -------------------------------------------------------------------- */
 
 void cached_stats(struct store *store, struct cache_stats out[CACHED_PARTS]) {
     struct cached *c = cached_of(store);

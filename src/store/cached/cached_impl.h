@@ -66,8 +66,7 @@ const struct stored_record *value_record(const struct cache_item *item);
 /* Drop the lists that any of these records touches. */
 void lists_drop(struct cached *c, const struct stored_record *changes, size_t count);
 
-/* ---- keeper.c: the thread that tells the caches the time --------------------------------------
- */
+/* ---- keeper.c: the thread that tells the caches the time ------------------------------------ */
 
 void keeper_init(struct cached *c);
 void keeper_fini(struct cached *c);
