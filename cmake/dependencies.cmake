@@ -4,12 +4,12 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-set(MNEME_PKGCONFIG_MODULES lmdb libzstd liblz4 zlib libxxhash libmd)
+set(MNEME_PKGCONFIG_MODULES lmdb libzstd liblz4 zlib libxxhash libmd sqlite3 libcurl libprotobuf-c)
 pkg_check_modules(MNEME_DEPENDENCIES REQUIRED IMPORTED_TARGET ${MNEME_PKGCONFIG_MODULES})
 find_path(MNEME_RAPIDJSON_DIR rapidjson/reader.h REQUIRED) # headers only
 
-# The command line reads its configuration with inih. SQLite is what `mneme bench` compares with,
-# and with liblzma it reads traces.
+find_program(MNEME_PROTOC_C protoc-c REQUIRED)
+
+# The command line reads its configuration with inih. With liblzma `mneme bench` reads traces.
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
-pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(LZMA REQUIRED IMPORTED_TARGET liblzma)

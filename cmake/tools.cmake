@@ -14,12 +14,12 @@ add_library(mneme_bench OBJECT ${bench_sources})
 target_include_directories(mneme_bench PRIVATE .)
 target_compile_definitions(mneme_bench PRIVATE
     MNEME_DEFAULT_DATA_DIR="${MNEME_DEFAULT_DATA_DIR}")
-target_link_libraries(mneme_bench PRIVATE mneme_internal PkgConfig::SQLITE PkgConfig::LZMA)
+target_link_libraries(mneme_bench PRIVATE mneme_internal PkgConfig::LZMA)
 
 add_library(mneme_tools STATIC ${cli_sources} $<TARGET_OBJECTS:mneme_bench>)
 target_include_directories(mneme_tools PUBLIC .)
 target_link_libraries(mneme_tools
-    PUBLIC mneme_internal PkgConfig::INIH PkgConfig::SQLITE PkgConfig::LZMA)
+    PUBLIC mneme_internal PkgConfig::INIH PkgConfig::LZMA)
 
 add_executable(mneme_program ${cli_main})
 set_target_properties(mneme_program PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME mneme)

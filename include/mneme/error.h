@@ -41,7 +41,10 @@ extern "C" {
     X(MNEME_NO_MEMORY, -13, 1, 1, "out of memory")                                                 \
     X(MNEME_FORKED, -14, 1, 0, "handle used after fork")                                           \
     X(MNEME_PARTIAL, -15, 9, 0, "done in part")                                                    \
-    X(MNEME_CANCELLED, -16, 1, 0, "cancelled by the caller")
+    X(MNEME_CANCELLED, -16, 1, 0, "cancelled by the caller")                                       \
+    X(MNEME_UNAVAILABLE, -17, 7, 1, "the remote store cannot be reached; nothing was written")     \
+    X(MNEME_UNAUTHORIZED, -18, 8, 0, "the remote store refuses the credentials")                   \
+    X(MNEME_UNCERTAIN, -19, 7, 0, "no answer came: the write may or may not have gone in")
 
 typedef enum mneme_status {
 #define MNEME_STATUS_ENUM(name, value, exit_code, retryable, text) name = value,

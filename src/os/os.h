@@ -50,9 +50,12 @@ enum lock_rank {
     RANK_API = 10,      /* the handle's own state */
     RANK_CACHED = 15,   /* the order in which changes reach the caches */
     RANK_BATCHED = 20,  /* the queue of the group commit */
+    RANK_FOLLOWED = 25, /* the changes that a followed store keeps */
     RANK_REGISTRY = 30, /* the table of open environments */
     RANK_KV = 40,       /* the environment of a kv store, or the arrays of a mem store */
     RANK_TURN = 45,     /* whose turn it is to write to a kv store */
+    RANK_SQL = 46,      /* the connections of a driver, and what it knows of its server */
+    RANK_NET = 48,      /* the pool, breaker and budget of an HTTP client */
     RANK_PACK = 50,     /* pools of compression contexts */
     RANK_CACHE = 60,    /* a shard of a cache */
     RANK_LEAF = 90      /* held for a few instructions, nothing is taken under it */
