@@ -76,11 +76,11 @@ int store_query(struct store *store, const struct store_query *query, struct rec
     return status;
 }
 
-int store_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-                  mneme_error *error) {
+int store_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+                  struct record_set *out, mneme_error *error) {
     TRY(limit_validate(limit, error));
     size_t before = out->count;
-    int status = store->operations->changes(store, since, limit, out, error);
+    int status = store->operations->changes(store, since, limit, without_bodies, out, error);
     if (status)
         out->count = before;
     return status;

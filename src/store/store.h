@@ -204,16 +204,19 @@ int store_query(struct store *store, const struct store_query *query, struct rec
                 bool *more, mneme_error *error);
 
 /* Records (tombstones too) whose last change number is greater than `since`, in that order, at
- * most `limit` (1 to STORE_PAGE_MAX). */
-int store_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-                  mneme_error *error);
+ * most `limit` (1 to STORE_PAGE_MAX). `without_bodies` leaves bodies empty; and the time of a
+ * tombstone may then be 0. */
+int store_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+                  struct record_set *out, mneme_error *error);
 
 int store_stats(struct store *store, struct store_stats *out, mneme_error *error);
 
 /*
  * A number that changes with every commit to what the store holds, of whatever process: at the
  * moment from which reads see it, and before it is acknowledged. To look at it costs a load. So who
- * finds it unchanged knows that all he has read is still true. NULL: the store cannot tell.
+ * finds it unchanged knows that all he has read is still true. When its upper 16 bits change, the
+ * change log is another one (a database was replaced): all that was read is void, and the log
+ * begins anew behind what store_stats tells. NULL: the store cannot tell.
  */
 const atomic_uint_fast64_t *store_moment(const struct store *store);
 

@@ -23,8 +23,8 @@ struct store_operations {
                struct record_set *out, size_t *found, mneme_error *error);
     int (*query)(struct store *, const struct store_query *query, struct record_set *out,
                  bool *more, mneme_error *error);
-    int (*changes)(struct store *, uint64_t since, size_t limit, struct record_set *out,
-                   mneme_error *error);
+    int (*changes)(struct store *, uint64_t since, size_t limit, bool without_bodies,
+                   struct record_set *out, mneme_error *error);
     int (*stats)(struct store *, struct store_stats *out, mneme_error *error);
     int (*backup)(struct store *, const char *path, mneme_error *error);
     void (*close)(struct store *);

@@ -16,7 +16,14 @@
 #include "support/store_broken.h"
 #include "support/store_property.h"
 
-enum { RUNS = 150, KILL_RUNS = 40, BROKEN_RUNS = 50, BROKEN_OPS_MAX = 4, MAKERS_MAX = 16 };
+enum {
+    RUNS = 150,
+    SLOW = 5,
+    KILL_RUNS = 40,
+    BROKEN_RUNS = 50,
+    BROKEN_OPS_MAX = 4,
+    MAKERS_MAX = 16
+};
 
 static uint64_t first_seed;
 static unsigned runs;
@@ -39,7 +46,7 @@ static void store_is_as_mem_over_random_operations(void **state) {
     const struct store_maker *maker = *state;
     AUTO_FREE struct property_failure *failure = mem_alloc(sizeof *failure);
     assert_non_null(failure);
-    for (unsigned i = 0; i < runs; i++) {
+    for (unsigned i = 0; i < (maker->slow ? runs / SLOW : runs); i++) {
         if (property_differs(maker, first_seed + i, failure)) {
             property_shrink(maker, failure);
             fail_with(maker, failure);
@@ -51,7 +58,8 @@ static void store_is_as_mem_after_a_kill(void **state) {
     const struct store_maker *maker = *state;
     AUTO_FREE struct property_failure *failure = mem_alloc(sizeof *failure);
     assert_non_null(failure);
-    for (unsigned i = 0; i < (runs < KILL_RUNS ? runs : KILL_RUNS); i++)
+    unsigned kills = (unsigned)size_min(runs, maker->slow ? KILL_RUNS / SLOW : KILL_RUNS);
+    for (unsigned i = 0; i < kills; i++)
         if (property_killed_differs(maker, first_seed + i, failure))
             fail_msg("%s with seed %" PRIu64 ": %s", maker->name, failure->seed, failure->text);
 }

@@ -79,9 +79,9 @@ static int broken_query(struct store *store, const struct store_query *query,
     return store_query(broken_of(store)->below, &spoilt, out, more, error);
 }
 
-static int broken_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-                          mneme_error *error) {
-    return store_changes(broken_of(store)->below, since, limit, out, error);
+static int broken_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+                          struct record_set *out, mneme_error *error) {
+    return store_changes(broken_of(store)->below, since, limit, without_bodies, out, error);
 }
 
 static int broken_stats(struct store *store, struct store_stats *out, mneme_error *error) {

@@ -75,7 +75,7 @@ static void batch__mutations_see_those_before_them(struct store_home *home) {
                 version_compare(mutations[i - 1].record.version, mutations[i].record.version) < 0);
     }
     AUTO_RECORDS struct record_set set = {0};
-    assert_int_equal(store_changes(home->store, 0, 100, &set, NULL), 0);
+    assert_int_equal(store_changes(home->store, 0, 100, false, &set, NULL), 0);
     assert_int_equal(set.count, 1);
     assert_null(record_difference(&mutations[3].record, &set.records[0]));
 }

@@ -148,7 +148,7 @@ static void threads__write_at_once_and_all_is_there(struct store_home *home) {
     }
     /* Every number was given once: changes and, under the common parent, places. */
     AUTO_RECORDS struct record_set changes = {0}, steps = {0};
-    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX, &changes, NULL), 0);
+    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX, false, &changes, NULL), 0);
     assert_int_equal(changes.count, THREADS * WRITES * 2);
     for (size_t i = 0; i < changes.count; i++)
         assert_int_equal(changes.records[i].change, i + 1);
@@ -226,7 +226,7 @@ static int no_memory_read(struct store *store, int which) {
     bool more = true;
     mneme_error error = {0};
     int status = which == 0   ? store_get(store, names, 30, &set, found, &error)
-                 : which == 1 ? store_changes(store, 0, 100, &set, &error)
+                 : which == 1 ? store_changes(store, 0, 100, false, &set, &error)
                               : store_query(store, &query, &set, &more, &error);
     if (status && (set.count != 1 || !more || error.code != status || !error.message[0]))
         return MNEME_FAILURE;

@@ -7,7 +7,7 @@
 
 static const uint8_t filler[2048] = "abcdefghijklmnopqrstuvwxyz";
 
-static void limit__largest_record_goes_in(struct store_home *home) {
+static void limit__largest_record_goes_in_or_is_refused(struct store_home *home) {
     AUTO_FREE struct attribute *attributes = mem_zalloc(STORE_ATTRIBUTES_MAX, sizeof *attributes);
     AUTO_FREE uint8_t *values = mem_zalloc(STORE_ATTRIBUTES_MAX, STORE_ATTRIBUTE_VALUE_MAX);
     assert_true(attributes && values);
@@ -21,6 +21,10 @@ static void limit__largest_record_goes_in(struct store_home *home) {
     put.record.attributes = attributes;
     put.record.attribute_count = STORE_ATTRIBUTES_MAX;
     put.record.plain_size = UINT32_MAX;
+    if (home->maker->refuses_largest) {
+        assert_int_equal(apply_one(home->store, &put), MNEME_TOO_LARGE);
+        return;
+    }
     must_apply(home->store, &put, 1);
     AUTO_RECORDS struct record_set set = {0};
     assert_null(record_difference(&put.record, must_get(home->store, MNEME_EPISODE, 1, &set)));
@@ -161,17 +165,20 @@ static void rule__a_page_of_changes_has_one_record_or_more(struct store_home *ho
     must_apply_one(home->store, put_of(MNEME_EPISODE, 1));
     AUTO_RECORDS struct record_set set = {0};
     mneme_error error = {0};
-    assert_int_equal(store_changes(home->store, 0, 0, &set, &error), MNEME_INVALID);
-    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX + 1, &set, &error),
+    assert_int_equal(store_changes(home->store, 0, 0, false, &set, &error), MNEME_INVALID);
+    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX + 1, false, &set, &error),
                      MNEME_TOO_LARGE);
     assert_int_equal(set.count, 0);
-    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX, &set, &error), 0);
+    assert_int_equal(store_changes(home->store, 0, STORE_PAGE_MAX, false, &set, &error), 0);
     assert_int_equal(set.count, 1);
 }
 
 static const struct store_case cases[] = {
-    CASE(limit__largest_record_goes_in),     CASE(limit__more_is_too_large_and_changes_nothing),
-    CASE(rule__attributes_are_a_sorted_set), CASE(rule__a_mutation_must_make_sense),
-    CASE(rule__a_query_must_make_sense),     CASE(rule__a_page_of_changes_has_one_record_or_more),
+    CASE(limit__largest_record_goes_in_or_is_refused),
+    CASE(limit__more_is_too_large_and_changes_nothing),
+    CASE(rule__attributes_are_a_sorted_set),
+    CASE(rule__a_mutation_must_make_sense),
+    CASE(rule__a_query_must_make_sense),
+    CASE(rule__a_page_of_changes_has_one_record_or_more),
 };
 const struct store_case_list store_limit_cases = {cases, COUNT_OF(cases)};

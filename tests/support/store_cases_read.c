@@ -46,7 +46,7 @@ static void get__appends_to_the_set(struct store_home *home) {
     struct store_query query = {.kind = MNEME_EPISODE, .limit = 10};
     bool more = true;
     assert_int_equal(store_query(home->store, &query, &set, &more, NULL), 0);
-    assert_int_equal(store_changes(home->store, 1, 10, &set, NULL), 0);
+    assert_int_equal(store_changes(home->store, 1, 10, false, &set, NULL), 0);
     static const unsigned numbers[] = {1, 2, 2, 1, 2};
     assert_int_equal(set.count, COUNT_OF(numbers));
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
@@ -78,7 +78,7 @@ static void get_one__knows_live_records_only(struct store_home *home) {
 static void assert_feed(struct store *store, uint64_t since, size_t limit, const unsigned *numbers,
                         const uint64_t *changes, size_t count) {
     AUTO_RECORDS struct record_set set = {0};
-    assert_int_equal(store_changes(store, since, limit, &set, NULL), 0);
+    assert_int_equal(store_changes(store, since, limit, false, &set, NULL), 0);
     assert_int_equal(set.count, count);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(number_of(&set.records[i].id), numbers[i]);
@@ -127,7 +127,7 @@ static void changes__come_whole_and_in_pages(struct store_home *home) {
         do {
             before = set.count;
             uint64_t since = before ? set.records[before - 1].change : 0;
-            assert_int_equal(store_changes(home->store, since, limit, &set, NULL), 0);
+            assert_int_equal(store_changes(home->store, since, limit, false, &set, NULL), 0);
             assert_true(set.count - before <= limit);
             assert_true(set.count == before || set.records[before].change > since);
         } while (set.count > before);

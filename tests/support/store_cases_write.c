@@ -300,7 +300,7 @@ static void purge__leaves_no_trace(struct store_home *home) {
     AUTO_RECORDS struct record_set set = {0};
     assert_int_equal(store_get(home->store, &name, 1, &set, &found, NULL), 0);
     assert_true(found == SIZE_MAX);
-    assert_int_equal(store_changes(home->store, 0, 10, &set, NULL), 0);
+    assert_int_equal(store_changes(home->store, 0, 10, false, &set, NULL), 0);
     assert_int_equal(set.count, 1);
     assert_int_equal(set.records[0].kind, MNEME_EPISODE);
     struct store_stats stats;

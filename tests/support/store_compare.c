@@ -130,8 +130,8 @@ bool get_differs(struct comparison *c, const struct record_name *names, size_t c
 bool changes_differ(struct comparison *c, uint64_t since, size_t limit) {
     AUTO_RECORDS struct record_set ours = {0}, models = {0};
     mneme_error error = {0};
-    if (store_changes(c->store, since, limit, &ours, &error) ||
-        store_changes(c->model, since, limit, &models, &error))
+    if (store_changes(c->store, since, limit, false, &ours, &error) ||
+        store_changes(c->model, since, limit, false, &models, &error))
         return differs_by(c, "changes failed: %s", error.message);
     return set_differs(c, &ours, &models);
 }

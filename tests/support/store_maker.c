@@ -11,8 +11,13 @@
 
 #include "store/batched.h"
 #include "store/cached.h"
+#include "store/followed.h"
 #include "store/kv.h"
 #include "store/mem.h"
+#include "store/sql.h"
+#include "store/sql/hrana.h"
+#include "store/sql/sqlite.h"
+#include "support/server_database.h"
 
 /* ---- Makers ------------------------------------------------------------------------------ */
 
@@ -67,22 +72,127 @@ static int open_cached_kv(const char *path, struct store **out, mneme_error *err
     return open_cached(open_batched_kv, path, 64 << 20, 10000, out, error);
 }
 
+/* Without looks, whose thread would allocate memory when it is another's turn to lack it. */
+static int open_followed_mem(const char *path, struct store **out, mneme_error *error) {
+    static const struct followed_options options = {.no_looks = true, .whole_changes = true};
+    struct store *below = NULL;
+    TRY(open_mem(path, &below, error));
+    int status = followed_open(below, &options, out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static int open_batched_followed_mem(const char *path, struct store **out, mneme_error *error) {
+    return open_batched(open_followed_mem, path, out, error);
+}
+
+static int open_cached_followed_mem(const char *path, struct store **out, mneme_error *error) {
+    return open_cached(open_batched_followed_mem, path, 64 << 20, 10000, out, error);
+}
+
 /* Room for next to nothing: items go as fast as they come. */
 static int open_tiny_cached_kv(const char *path, struct store **out, mneme_error *error) {
     return open_cached(open_batched_kv, path, 6000, 3, out, error);
 }
 
+static int open_sql(struct sql_driver *driver, struct store **out, mneme_error *error) {
+    int status = sql_store_open(driver, NULL, out, error);
+    if (status)
+        driver->operations->close(driver);
+    return status;
+}
+
+static int open_sqlite(const char *path, struct store **out, mneme_error *error) {
+    struct sql_driver *driver = NULL;
+    TRY(sqlite_driver_open(path, NULL, &driver, error));
+    return open_sql(driver, out, error);
+}
+
+/* A new database of a server for each store. */
+static int open_hrana(enum hrana_encoding encoding, struct store **out, mneme_error *error) {
+    struct server_database database;
+    struct sql_driver *driver = NULL;
+    TRY(server_database_make(&database, error));
+    struct hrana_options options = {
+        .net.url = database.origin, .name_space = database.name, .encoding = encoding};
+    TRY(hrana_driver_open(&options, &driver, error));
+    return open_sql(driver, out, error);
+}
+
+static int open_hrana_json(const char *path, struct store **out, mneme_error *error) {
+    (void)path;
+    return open_hrana(HRANA_JSON, out, error);
+}
+
+static int open_hrana_protobuf(const char *path, struct store **out, mneme_error *error) {
+    (void)path;
+    return open_hrana(HRANA_PROTOBUF, out, error);
+}
+
+static int open_followed_hrana(const char *path, struct store **out, mneme_error *error) {
+    static const struct followed_options options = {.no_looks = true, .whole_changes = true};
+    struct store *below = NULL;
+    TRY(open_hrana_protobuf(path, &below, error));
+    int status = followed_open(below, &options, out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static int open_batched_followed_hrana(const char *path, struct store **out, mneme_error *error) {
+    return open_batched(open_followed_hrana, path, out, error);
+}
+
+/* What a URL of a server opens. */
+static int open_cached_hrana(const char *path, struct store **out, mneme_error *error) {
+    return open_cached(open_batched_followed_hrana, path, 64 << 20, 10000, out, error);
+}
+
+static int open_batched_sqlite(const char *path, struct store **out, mneme_error *error) {
+    return open_batched(open_sqlite, path, out, error);
+}
+
 const struct store_maker store_makers[] = {
     {.name = "mem", .persistent = false, .open = open_mem},
     {.name = "kv", .persistent = true, .open = open_kv},
+    {.name = "sql(sqlite)",
+     .slow = true,
+     .persistent = true,
+     .open = open_sqlite,
+     .refuses_largest = true},
     {.name = "batched(mem)", .persistent = false, .open = open_batched_mem},
     {.name = "batched(kv)", .persistent = true, .open = open_batched_kv},
+    {.name = "batched(sql(sqlite))",
+     .slow = true,
+     .persistent = true,
+     .open = open_batched_sqlite,
+     .refuses_largest = true},
     {.name = "cached(mem)", .persistent = false, .open = open_cached_mem, .recovers = true},
+    {.name = "followed(mem)", .persistent = false, .open = open_followed_mem},
+    {.name = "cached(batched(followed(mem)))",
+     .persistent = false,
+     .open = open_cached_followed_mem,
+     .recovers = true},
     {.name = "cached(batched(kv))", .persistent = true, .open = open_cached_kv, .recovers = true},
     {.name = "tiny_cached(batched(kv))",
      .persistent = true,
      .open = open_tiny_cached_kv,
      .recovers = true},
+    {.name = "sql(hrana, JSON)", .slow = true,
+     .open = open_hrana_json,
+     .recovers = true,
+     .refuses_largest = true},
+    {.name = "sql(hrana, protobuf)",
+     .slow = true,
+     .open = open_hrana_protobuf,
+     .recovers = true,
+     .refuses_largest = true},
+    {.name = "cached(batched(followed(sql(hrana))))",
+     .slow = true,
+     .open = open_cached_hrana,
+     .recovers = true,
+     .refuses_largest = true},
 };
 const size_t store_maker_count = COUNT_OF(store_makers);
 
@@ -150,12 +260,21 @@ static int copy_file(const char *from_path, const char *to_path, mneme_error *er
     return status ? error_set(error, status, "cannot copy %s to %s", from_path, to_path) : 0;
 }
 
+/* SQLite's write-ahead log, when there is one. */
+static int copy_log(const char *from_path, const char *to_path, mneme_error *error) {
+    char from[340], to[340];
+    snprintf(from, sizeof from, "%.319s-wal", from_path);
+    snprintf(to, sizeof to, "%.319s-wal", to_path);
+    return access(from, F_OK) == 0 ? copy_file(from, to, error) : 0;
+}
+
 int store_home_crash(struct store_home *home, mneme_error *error) {
     char before[sizeof home->path];
     memcpy(before, home->path, sizeof before);
     home->crashes++;
     set_path(home);
     TRY(copy_file(before, home->path, error));
+    TRY(copy_log(before, home->path, error));
     store_close(TAKE(home->store));
     return home->maker->open(home->path, &home->store, error);
 }

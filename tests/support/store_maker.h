@@ -16,6 +16,10 @@ struct store_maker {
     int (*open)(const char *path, struct store **out, mneme_error *error);
     /* Whether a read that lacks memory is tried another way, and so may succeed. */
     bool recovers;
+    /* Whether it is far slower than the others, and is to be tried less often. */
+    bool slow;
+    /* Whether the largest record that store.h allows is refused. */
+    bool refuses_largest;
 };
 
 extern const struct store_maker store_makers[];

@@ -113,7 +113,7 @@ int store_dump_take(struct store *store, struct store_dump *dump, mneme_error *e
     do {
         before = set->count;
         uint64_t since = before ? set->records[before - 1].change : 0;
-        TRY(store_changes(store, since, STORE_PAGE_MAX, set, error));
+        TRY(store_changes(store, since, STORE_PAGE_MAX, false, set, error));
         if (set->count > before && set->records[before].change <= since)
             return error_set(error, MNEME_FAILURE, "changes do not go on behind %llu",
                              (unsigned long long)since);

@@ -62,12 +62,12 @@ static int watched_query(struct store *store, const struct store_query *query,
     return status;
 }
 
-static int watched_changes(struct store *store, uint64_t since, size_t limit,
+static int watched_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
                            struct record_set *out, mneme_error *error) {
     struct watched *w = watched_of(store);
     TRY(asked(&w->changes, &w->changes_status, error));
     memory_in(w);
-    int status = store_changes(w->below, since, limit, out, error);
+    int status = store_changes(w->below, since, limit, without_bodies, out, error);
     memory_out(w);
     return status;
 }

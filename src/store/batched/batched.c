@@ -400,9 +400,9 @@ static int batched_query(struct store *store, const struct store_query *query,
     return store_query(batched_of(store)->below, query, out, more, error);
 }
 
-static int batched_changes(struct store *store, uint64_t since, size_t limit,
+static int batched_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
                            struct record_set *out, mneme_error *error) {
-    return store_changes(batched_of(store)->below, since, limit, out, error);
+    return store_changes(batched_of(store)->below, since, limit, without_bodies, out, error);
 }
 
 static int batched_stats(struct store *store, struct store_stats *out, mneme_error *error) {

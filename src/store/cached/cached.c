@@ -104,9 +104,9 @@ static int cached_query(struct store *store, const struct store_query *query,
     return 0;
 }
 
-static int cached_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-                          mneme_error *error) {
-    return store_changes(cached_of(store)->below, since, limit, out, error);
+static int cached_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+                          struct record_set *out, mneme_error *error) {
+    return store_changes(cached_of(store)->below, since, limit, without_bodies, out, error);
 }
 
 static int cached_store_stats(struct store *store, struct store_stats *out, mneme_error *error) {

@@ -66,7 +66,7 @@ static int drop_if_flooded(struct cached *c, bool *flood, mneme_error *error) {
 
 static int take_page(struct cached *c, size_t *count, mneme_error *error) {
     AUTO_RECORDS struct record_set changes = {.arena.first_size = 4096};
-    TRY(store_changes(c->below, c->last_change, PAGE, &changes, error));
+    TRY(store_changes(c->below, c->last_change, PAGE, true, &changes, error));
     for (size_t i = 0; i < changes.count; i++)
         drop_record(c, &changes.records[i]);
     if (changes.count) {
@@ -104,8 +104,11 @@ static int take_changes(struct cached *c, mneme_error *error) {
 int sync_slowly(struct cached *c) {
     AUTO_LOCK(held, &c->lock);
     uint64_t moment = atomic_load_explicit(c->base.moment, memory_order_acquire);
-    if (moment == atomic_load_explicit(&c->synced, memory_order_relaxed))
+    uint64_t synced = atomic_load_explicit(&c->synced, memory_order_relaxed);
+    if (moment == synced)
         return 0;
+    if ((moment ^ synced) >> 48) /* another log: see store_moment */
+        c->placed = false;
     TRY(take_changes(c, NULL));
     atomic_store_explicit(&c->synced, moment, memory_order_release);
     return 0;

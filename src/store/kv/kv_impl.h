@@ -54,9 +54,9 @@ struct kv_env {
     const atomic_uint_fast64_t *moment; /* see store_moment; NULL: none */
     uint8_t *lock_map;                  /* NULL: none */
     int lock_fd;                        /* -1: none */
-    uint64_t stale_checked_pages; /* last page when stale readers were last looked for; txn */
-    int64_t readers_checked_us;   /* txn: only the holder of the write transaction touches it */
-    bool stale;                   /* the last look found too much pinned; txn */
+    uint64_t stale_checked_pages;       /* last page when stale readers were last looked for; txn */
+    int64_t readers_checked_us; /* txn: only the holder of the write transaction touches it */
+    bool stale;                 /* the last look found too much pinned; txn */
 };
 
 struct kv_store {
@@ -255,8 +255,8 @@ int kv_get(struct store *store, const struct record_name *names, size_t count,
            struct record_set *out, size_t *found, mneme_error *error);
 int kv_query(struct store *store, const struct store_query *query, struct record_set *out,
              bool *more, mneme_error *error);
-int kv_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-               mneme_error *error);
+int kv_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+               struct record_set *out, mneme_error *error);
 int kv_apply(struct store *store, struct batch *const *batches, size_t count);
 
 static inline struct kv_store *kv_of(struct store *store) {

@@ -113,7 +113,8 @@ int kv_get(struct store *store, const struct record_name *names, size_t count,
 /* ---- Changes ----------------------------------------------------------------------------- */
 
 static int collect_changes(struct kv_env *env, MDB_txn *txn, MDB_cursor *cursor, uint64_t since,
-                           size_t limit, struct record_set *out, mneme_error *error) {
+                           size_t limit, bool without_bodies, struct record_set *out,
+                           mneme_error *error) {
     struct kv_key from = kv_change_key(since + 1);
     MDB_val key = kv_val(&from), value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -134,13 +135,15 @@ static int collect_changes(struct kv_env *env, MDB_txn *txn, MDB_cursor *cursor,
         struct stored_record *slot = record_set_add(out);
         if (!slot)
             return error_set(error, MNEME_NO_MEMORY, "no memory for a page of changes");
+        if (without_bodies)
+            record.body = slice_of(NULL, 0);
         *slot = record;
     }
     return rc && rc != MDB_NOTFOUND ? kv_fail(error, rc, "cannot read the change log") : 0;
 }
 
-int kv_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-               mneme_error *error) {
+int kv_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+               struct record_set *out, mneme_error *error) {
     if (since == UINT64_MAX)
         return 0;
     struct kv_env *env = kv_of(store)->env;
@@ -149,7 +152,7 @@ int kv_changes(struct store *store, uint64_t since, size_t limit, struct record_
     MDB_cursor *cursor = NULL;
     int rc = mdb_cursor_open(txn, env->changes, &cursor);
     int status = rc ? kv_fail(error, rc, "cannot read the change log")
-                    : collect_changes(env, txn, cursor, since, limit, out, error);
+                    : collect_changes(env, txn, cursor, since, limit, without_bodies, out, error);
     if (cursor)
         mdb_cursor_close(cursor);
     kv_read_end(env, txn);

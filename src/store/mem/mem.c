@@ -231,8 +231,8 @@ static int mem_query(struct store *store, const struct store_query *query, struc
                      query->without_bodies, out, error);
 }
 
-static int mem_changes(struct store *store, uint64_t since, size_t limit, struct record_set *out,
-                       mneme_error *error) {
+static int mem_changes(struct store *store, uint64_t since, size_t limit, bool without_bodies,
+                       struct record_set *out, mneme_error *error) {
     struct mem_store *m = mem_of(store);
     AUTO_LOCK(held, &m->lock);
     AUTO_FREE struct mem_entry *entries = mem_zalloc(m->table.count, sizeof *entries);
@@ -244,7 +244,7 @@ static int mem_changes(struct store *store, uint64_t since, size_t limit, struct
             entries[count++] = (struct mem_entry){
                 {.set = true, .sort = (int64_t)m->table.records[i]->change}, m->table.records[i]};
     qsort(entries, count, sizeof *entries, entry_compare);
-    return copy_page(entries, count, false, limit, false, out, error);
+    return copy_page(entries, count, false, limit, without_bodies, out, error);
 }
 
 static int mem_stats(struct store *store, struct store_stats *out, mneme_error *error) {

@@ -189,7 +189,7 @@ static void clear_records(struct store *store) {
     enum { MOST = 64 };
     AUTO_RECORDS struct record_set all = {0};
     struct mutation purges[MOST];
-    assert_int_equal(store_changes(store, 0, MOST, &all, NULL), 0);
+    assert_int_equal(store_changes(store, 0, MOST, false, &all, NULL), 0);
     for (size_t i = 0; i < all.count; i++)
         purges[i] = (struct mutation){.op = MUTATION_PURGE, .record = all.records[i]};
     assert_int_equal(apply_mutations(store, purges, all.count, NULL), 0);
