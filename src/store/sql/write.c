@@ -197,12 +197,6 @@ static int step_failure(const struct sql_results *results, size_t step, mneme_er
     if (step == SIZE_MAX)
         return error_set(error, MNEME_CORRUPT,
                          "the database took a transaction, and has no outcome of it");
-    /* SQLite's log may have all of it, and a recovery after a crash would take it. */
-    if (step == commit_of(results) && results->steps[step].status == MNEME_IO)
-        return error_set(error, MNEME_UNCERTAIN,
-                         "the commit could not be synced to the disk (%s): it may or may not have "
-                         "been written; see to the disk, then read it before you write it again",
-                         results->steps[step].message);
     return step_check(results, step, "nothing was written", error);
 }
 

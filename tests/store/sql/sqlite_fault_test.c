@@ -130,7 +130,7 @@ static bool fits(enum fault fault, int status) {
         return true;
     if (fault == OUR_MEMORY || fault == ITS_MEMORY)
         return status == MNEME_NO_MEMORY;
-    return status == MNEME_IO || status == MNEME_NO_SPACE;
+    return status == MNEME_IO || status == MNEME_NO_SPACE || status == MNEME_UNCERTAIN;
 }
 
 /* ---- One call, failing at every k ------------------------------------------------------------ */

@@ -1,6 +1,8 @@
 /*
  * program.c - running the steps of a program on a connection.
  */
+#include <stdio.h>
+
 #include "store/sql/sqlite/sqlite_impl.h"
 
 enum {
@@ -175,6 +177,19 @@ static int perform(struct run *run, const struct sql_step *step, struct sql_step
     return rc;
 }
 
+/* A commit that could not be synced is in the log all the same, and a recovery after a crash may
+ * take it. */
+static int commit_failed(struct run *run, const struct sql_step *step, int status) {
+    if (status != MNEME_IO || !slice_equal(step->sql, slice_of_string("COMMIT")))
+        return status;
+    size_t used = strlen(run->error->message);
+    snprintf(run->error->message + used, sizeof run->error->message - used,
+             "; the write may or may not be there after a restart: read it before you write it "
+             "again");
+    run->error->code = MNEME_UNCERTAIN;
+    return MNEME_UNCERTAIN;
+}
+
 static int run_step(struct run *run, size_t i) {
     const struct sql_step *step = &run->program->steps[i];
     struct sql_step_result *result = &run->results->steps[i];
@@ -186,6 +201,7 @@ static int run_step(struct run *run, size_t i) {
     int rc = perform(run, step, result, &statement, &why);
     result->outcome = SQL_DONE;
     int status = rc ? step_failed(run, result, rc, why) : 0; /* before the reset, for its text */
+    status = commit_failed(run, step, status);
     if (rc == SQLITE_OK && open && sqlite3_get_autocommit(run->c->db))
         run->settled = true;
     if (statement) {
