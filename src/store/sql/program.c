@@ -54,6 +54,16 @@ int program_run(struct program *p, struct sql_driver *driver, bool writes,
     return 0;
 }
 
+int store_run(struct sql *s, struct program *p, bool writes, struct sql_results *results,
+              mneme_error *error) {
+    int status = program_run(p, s->driver, writes, results, error);
+    if (status != MNEME_NOT_FOUND)
+        return status;
+    if (error)
+        error->code = MNEME_UNAVAILABLE;
+    return MNEME_UNAVAILABLE;
+}
+
 int step_check(const struct sql_results *results, size_t step, const char *what,
                mneme_error *error) {
     const struct sql_step_result *result = &results->steps[step];

@@ -17,7 +17,7 @@ enum {
 int read_run(struct sql *s, struct program *p, struct sql_results *results, bool *too_large,
              mneme_error *error) {
     mneme_error text = {0};
-    int status = program_run(p, s->driver, false, results, &text);
+    int status = store_run(s, p, false, results, &text);
     for (size_t i = 0; !status && i < p->count; i++)
         status = step_check(results, i, "the store could not be read", &text);
     *too_large = status == MNEME_TOO_LARGE;
@@ -293,7 +293,7 @@ int sql_stats(struct store *store, struct store_stats *out, mneme_error *error) 
                               "SELECT page_size, page_count, freelist_count FROM"
                               " pragma_page_size, pragma_page_count, pragma_freelist_count",
                               NULL, 0);
-    TRY(program_run(&p, s->driver, false, &results, error));
+    TRY(store_run(s, &p, false, &results, error));
     TRY(step_check(&results, head, "the statistics could not be read", error));
     TRY(step_check(&results, kinds, "the statistics could not be read", error));
     const struct sql_step_result *row = &results.steps[head];

@@ -64,6 +64,10 @@ size_t program_guarded(struct program *p, const char *sql, const struct sql_valu
                        size_t count, enum sql_guard guard, size_t guard_step);
 int program_run(struct program *p, struct sql_driver *driver, bool writes,
                 struct sql_results *results, mneme_error *error);
+/* The same for a store that was opened: a database that is gone is MNEME_UNAVAILABLE, for
+ * MNEME_NOT_FOUND is a record's. */
+int store_run(struct sql *s, struct program *p, bool writes, struct sql_results *results,
+              mneme_error *error);
 /* Copies of values in the program's arena; NULL sticks. */
 struct sql_value *program_values(struct program *p, const struct sql_value *values, size_t count);
 /* 0, or the failure of a step that should have been done, its text behind `what`. */

@@ -238,7 +238,7 @@ static int apply_quickly(struct work *w, bool *again, mneme_error *error) {
     add_end(&p, w, p.count - 1);
     if (!outcomes)
         return no_memory(error);
-    TRY(program_run(&p, w->sql->driver, true, &results, error));
+    TRY(store_run(w->sql, &p, true, &results, error));
     TRY(outcome_read(w, &results, &there, &device, outcomes, error));
     if (there && all_known(outcomes, w->mutation_count)) {
         for (size_t b = 0, first = 0; b < w->batch_count; first += w->batches[b++]->count)
@@ -317,7 +317,7 @@ static int apply_carefully(struct work *w, mneme_error *error) {
             spans[b] = add_carefully(&p, w, from, to);
     }
     add_end(&p, w, STEP_NAME);
-    TRY(program_run(&p, w->sql->driver, true, &results, error));
+    TRY(store_run(w->sql, &p, true, &results, error));
     TRY(outcome_read(w, &results, &there, &device, outcomes, error));
     if (!there)
         return step_failure(&results, failed_step(&results, 0, p.count), error);
