@@ -63,6 +63,8 @@ struct command {
     enum argument_kind argument_kind;
     const char *argument_choices; /* "a|b", or NULL */
     mneme_kind kind;              /* of the records it works on, if it is of one kind */
+    bool is_long;                 /* handles many records, or tells of the store as such: see
+                                     cli_options */
     bool takes_rest;              /* what follows its name is passed on unread */
     bool without_settings;        /* works even when they are wrong */
     int (*run)(struct cli *cli);
@@ -147,6 +149,11 @@ enum open_mode {
 };
 /* Open the store of the settings as cli->store. */
 int cli_open(struct cli *cli, enum open_mode mode);
+/* The same for a URL that was given to the command. */
+int cli_open_url(struct cli *cli, const char *url, enum open_mode mode);
+/* The options of the settings, as they are for that URL. A command that ends after one answer of a
+ * server does without caches and without asking for protobuf, which are round trips first. */
+mneme_options cli_options(const struct cli *cli, const char *url, enum open_mode mode);
 /* MNEME_NOT_FOUND, with what to do about it. */
 int missing_store(struct cli *cli, const char *url);
 /* The URL of the store. MNEME_NOT_FOUND: none is set, and there is no home directory. */
@@ -198,6 +205,11 @@ void show_record(struct cli *cli, const mneme_record *record);
 
 /* The page or the JSON object of `stats` (stats.c). */
 void print_stats(struct cli *cli, const mneme_stats *stats);
+
+/* The part of it on the server or the SQLite file, if there is one (stats_remote.c). In JSON it is
+ * the member "remote". */
+void put_remote_page(struct cli *cli, const mneme_stats *stats);
+void put_remote_json(struct json_line *line, const mneme_stats *stats);
 
 /* One page of records as table rows (rows.c). */
 void print_records(struct cli *cli, mneme_kind kind, const mneme_page *page);

@@ -6,7 +6,8 @@
 #include <string.h>
 
 const struct option global_options[] = {
-    OPTION_FILE("store", "URL", "the store to work on: a path, or mem:"),
+    OPTION_FILE("store", "URL", "the store: a path, file:PATH, libsql://HOST, https://HOST, mem:"),
+    OPTION_FILE("token-file", "PATH", "file of mode 0600 with the token of a server"),
     OPTION_SWITCH("json", "print one JSON object a line"),
     OPTION_SWITCH("quiet", "no messages but errors (also -q)"),
     OPTION_SWITCH("no-cache", "without caches, as with MNEME_CACHE=off"),
@@ -103,6 +104,7 @@ const struct command *const commands[] = {
     &tag_remove_command,
     &tag_list_command,
     &stats_command,
+    &doctor_command,
     &verify_command,
     &backup_command,
     &train_command,

@@ -67,7 +67,11 @@ static void put_value_options(FILE *out) {
                 fprintf(out, "%s--%s", bar, o->name);
                 bar = "|";
             }
-    fprintf(out, "%s--store", bar);
+    for (const struct option *o = global_options; o->name != NULL; o++)
+        if (o->value.type != VALUE_NONE) {
+            fprintf(out, "%s--%s", bar, o->name);
+            bar = "|";
+        }
 }
 
 /* ---- bash and zsh ------------------------------------------------------------------------ */
@@ -151,7 +155,7 @@ static void put_answer_function(FILE *out) {
     fputs("_mneme_answer() {\n", out);
     put_command_search(out);
     fputs("    case \"$command:$last\" in\n"
-          "    *:--store) mode=files; return ;;\n",
+          "    *:--store|*:--token-file) mode=files; return ;;\n",
           out);
     for (size_t i = 0; commands[i] != NULL; i++)
         put_value_cases(out, commands[i]->name, commands[i]->options);
@@ -273,7 +277,7 @@ static void put_fish(FILE *out) {
           "    for word in $words[2..-1]\n"
           "        if test $skip = 1\n"
           "            set skip 0\n"
-          "        else if contains -- $word --store\n"
+          "        else if contains -- $word --store --token-file\n"
           "            set skip 1\n"
           "        else if not string match -q -- '-*' $word\n"
           "            set -a command $word\n"

@@ -9,10 +9,9 @@ static const char *setting_name(struct cli *cli, int setting) {
 }
 
 static void print_setting_json(struct cli *cli, int setting) {
-    const char *value = cli->settings.values[setting];
     struct json_line line = line_begin(cli->out.stream);
     line_add_text(&line, "name", setting_name(cli, setting));
-    line_add_text(&line, "value", value != NULL ? value : "");
+    line_add_text(&line, "value", settings_shown(&cli->settings, (enum setting)setting));
     line_add_text(&line, "origin", cli->settings.origins[setting]);
     line_add_text(&line, "environment", setting_specs[setting].environment);
     line_end(&line);
@@ -28,7 +27,7 @@ static int run_config_show(struct cli *cli) {
         }
         const mneme_text cells[] = {
             mneme_text_of(setting_name(cli, i)),
-            mneme_text_of(cli->settings.values[i]),
+            mneme_text_of(settings_shown(&cli->settings, (enum setting)i)),
             mneme_text_of(option_given(cli, "origin") ? cli->settings.origins[i] : ""),
         };
         table_add(&table, cells);
@@ -39,7 +38,8 @@ static int run_config_show(struct cli *cli) {
 }
 
 static const char details[] =
-    "Options of the command line (--store, --no-cache, --no-color) come before environment "
+    "Options of the command line (--store, --token-file, --no-cache, --no-color) come before "
+    "environment "
     "variables, these before the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
     "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
     "\n"
@@ -51,13 +51,19 @@ static const char details[] =
     "  episodes_bytes = 256 MiB\n"
     "  queries = off\n"
     "\n"
+    "  [remote]\n"
+    "  token_file = /home/me/.config/mneme/token\n"
+    "  timeout_ms = 10000\n"
+    "\n"
     "  [output]\n"
     "  color = never\n"
     "\n"
     "The variable of a setting of [store] is MNEME_ and its key: MNEME_DURABILITY; of [cache] "
-    "MNEME_CACHE_ and its key: MNEME_CACHE_EPISODES_BYTES. Three are shorter: MNEME_STORE is "
-    "store.url, MNEME_CACHE is cache.enabled, and NO_COLOR sets output.color to never. --json "
-    "prints the variable of each.\n"
+    "MNEME_CACHE_ and its key: MNEME_CACHE_EPISODES_BYTES; of [remote] "
+    "MNEME_REMOTE_ and its key, of [sqlite] MNEME_SQLITE_ and its key. Some are shorter: "
+    "MNEME_STORE is store.url, MNEME_CACHE is cache.enabled, MNEME_TOKEN_FILE is "
+    "remote.token_file, and NO_COLOR sets output.color to never. --json prints the variable of "
+    "each.\n"
     "\n"
     "Settings of the caches: `enabled` is on, or off for none of them. Each of `episodes` (with "
     "steps and checkpoints), `patterns` (with heuristics, relations and embeddings) and `queries` "
@@ -65,7 +71,24 @@ static const char details[] =
     "limits, and NAME_ttl_s, the seconds that an entry lives at first. That grows with reads and "
     "shrinks without them, between NAME_ttl_min_s and NAME_ttl_max_s; access_weight and "
     "recency_weight, 0 to 1, say how much it counts how often, and how lately, an entry was "
-    "read. `fill_by_writes` is on, or off to keep only what was read.";
+    "read. `fill_by_writes` is on, or off to keep only what was read.\n"
+    "\n"
+    "Stores behind a server: the token comes from MNEME_TOKEN, else TURSO_AUTH_TOKEN, else the "
+    "file "
+    "`token_file`, of mode 0600; MNEME_BASIC has \"user:password\" for a server that wants those. "
+    "A "
+    "secret is never taken from an option or from this file, and never printed. `replica_url`: "
+    "reads go there. `namespace`: of a server with several. `encoding`: auto, json, protobuf. "
+    "`allow_plain_http`: on for http:// to other machines. `ca_file`: certificates to trust. "
+    "`pool_min`, `pool_max`, `pool_idle_ms`, `pool_age_ms`: connections that are kept. "
+    "`acquire_ms`, `connect_ms`, `stall_ms`, `timeout_ms`: how long to wait for a free connection, "
+    "a new one, the next byte, and all of it. `attempts`: of a request. `breaker_failures`: after "
+    "so many in a row requests fail at once, for `breaker_open_ms` and then longer. `refresh_ms`: "
+    "how often the server is asked what others wrote.\n"
+    "\n"
+    "Stores of file: URLs: `connections` that are kept open, `statements` that each keeps "
+    "prepared, "
+    "and `busy_ms`, how long to wait for other writers.";
 
 static const char *const examples[] = {"mneme config show --origin", NULL};
 static const struct option options[] = {

@@ -133,5 +133,6 @@ const struct command export_command = {
                "the same records.",
     .examples = examples,
     .options = options,
+    .is_long = true,
     .run = run_export,
 };

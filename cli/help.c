@@ -134,9 +134,10 @@ void help_general(struct cli *cli) {
         2, WIDTH, 0);
     fputc('\n', out);
     put_heading(cli, "Exit codes:");
-    fputs("  0 done            3 not found               6 no space left\n"
-          "  1 failed          4 locked, in conflict     9 done in part\n"
-          "  2 wrong usage     5 damaged data            130 interrupted\n",
+    fputs("  0 done            4 locked, in conflict     8 not authorized\n"
+          "  1 failed          5 damaged data            9 done in part\n"
+          "  2 wrong usage     6 no space left           130 interrupted\n"
+          "  3 not found       7 server not reached\n",
           out);
 }
 

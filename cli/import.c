@@ -218,5 +218,6 @@ const struct command import_command = {
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .argument_kind = ARGUMENT_FILE,
+    .is_long = true,
     .run = run_import,
 };

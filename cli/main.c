@@ -38,6 +38,9 @@ static int load_settings(struct cli *cli) {
     if (status == 0 && option_given(cli, "store"))
         status = settings_set(&cli->settings, SETTING_STORE, option_value(cli, "store"),
                               "option --store", "--store", &cli->error);
+    if (status == 0 && option_given(cli, "token-file"))
+        status = settings_set(&cli->settings, SETTING_TOKEN_FILE, option_value(cli, "token-file"),
+                              "option --token-file", "--token-file", &cli->error);
     if (status == 0 && option_given(cli, "no-color"))
         status = settings_set(&cli->settings, SETTING_COLOR, "never", "option --no-color",
                               "--no-color", &cli->error);

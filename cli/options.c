@@ -31,7 +31,26 @@ static const char *help_hint(struct cli *cli) {
     return "`mneme help`";
 }
 
+/* Arguments are seen by every user of the machine, and stay in histories. */
+static int refuse_secret(struct cli *cli, const char *shown) {
+    return fail_with(
+        &cli->error, MNEME_INVALID,
+        "%s is not taken, for others can see arguments; put the token into $MNEME_TOKEN, "
+        "or into a file of mode 0600 and give --token-file PATH",
+        shown);
+}
+
+static bool is_secret(const char *name) {
+    static const char *const names[] = {"token", "auth-token", "password", "basic"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static int unknown_option(struct cli *cli, const char *shown, const char *name) {
+    if (is_secret(name))
+        return refuse_secret(cli, shown);
     const char *meant = suggest_option(cli->command, name);
     const char *of =
         cli->command != NULL ? pool_format(&cli->pool, " of '%s'", cli->command->name) : "";

@@ -105,6 +105,11 @@ void line_add_count(struct json_line *line, const char *name, uint64_t count) {
     fprintf(line->out, "%" PRIu64, count);
 }
 
+void line_add_whole(struct json_line *line, const char *name, int64_t number) {
+    line_key(line, name);
+    fprintf(line->out, "%" PRId64, number);
+}
+
 void line_add_bool(struct json_line *line, const char *name, bool value) {
     line_key(line, name);
     fputs(value ? "true" : "false", line->out);

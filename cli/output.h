@@ -39,6 +39,7 @@ void line_key(struct json_line *line, const char *name); /* the value is the cal
 void line_add_text(struct json_line *line, const char *name, const char *text);
 void line_add_id(struct json_line *line, const char *name, const mneme_id *id);
 void line_add_count(struct json_line *line, const char *name, uint64_t count);
+void line_add_whole(struct json_line *line, const char *name, int64_t number);
 void line_add_bool(struct json_line *line, const char *name, bool value);
 void line_close(const struct json_line *line); /* an object inside of another */
 void line_end(const struct json_line *line);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 
@@ -51,13 +52,69 @@ static mneme_cache_options cache_options(const struct cli *cli) {
     return options;
 }
 
-static mneme_options store_options(const struct cli *cli, enum open_mode mode) {
+/* NULL for a setting that is not made. */
+static const char *setting_text(const struct cli *cli, enum setting setting) {
+    const char *value = cli->settings.values[setting];
+    return value[0] != '\0' ? value : NULL;
+}
+
+/* Whether the URL is of a server; of others no secret is even looked at. */
+static bool url_is_of_a_server(const char *url) {
+    return strstr(url, "://") != NULL && strncasecmp(url, "file:", 5) != 0;
+}
+
+/* A token, a file of one, or a user and a password: the first of these that there is, but for a
+ * file that was named as an option, which comes before all. */
+static void set_secret(const struct cli *cli, mneme_remote_options *options) {
+    const char *token = setting_text(cli, SETTING_TOKEN);
+    const char *file = setting_text(cli, SETTING_TOKEN_FILE);
+    if (file != NULL && (token == NULL || option_given(cli, "token-file")))
+        options->token_file = file;
+    else if (token != NULL)
+        options->token = token;
+    else
+        options->basic = setting_text(cli, SETTING_BASIC);
+}
+
+static mneme_remote_options remote_options(const struct cli *cli, const char *url) {
+    const char *encoding = cli->settings.values[SETTING_ENCODING];
+    mneme_remote_options options = {
+        .replica_url = setting_text(cli, SETTING_REPLICA_URL),
+        .name_space = setting_text(cli, SETTING_NAMESPACE),
+        /* The choices are in the order of the enumeration. */
+        .encoding =
+            (mneme_encoding)value_choice(setting_specs[SETTING_ENCODING].rule.choices, encoding),
+        .allow_plain_http = setting_is_on(cli, SETTING_PLAIN_HTTP),
+        .ca_file = setting_text(cli, SETTING_CA_FILE),
+        .pool_min = setting_number(cli, SETTING_POOL_MIN),
+        .pool_max = setting_number(cli, SETTING_POOL_MAX),
+        .pool_idle_ms = setting_number(cli, SETTING_POOL_IDLE_MS),
+        .pool_age_ms = setting_number(cli, SETTING_POOL_AGE_MS),
+        .acquire_ms = setting_number(cli, SETTING_ACQUIRE_MS),
+        .connect_ms = setting_number(cli, SETTING_CONNECT_MS),
+        .timeout_ms = setting_number(cli, SETTING_TIMEOUT_MS),
+        .stall_ms = setting_number(cli, SETTING_STALL_MS),
+        .attempts = setting_number(cli, SETTING_ATTEMPTS),
+        .breaker_failures = setting_number(cli, SETTING_BREAKER_FAILURES),
+        .breaker_open_ms = setting_number(cli, SETTING_BREAKER_OPEN_MS),
+        .refresh_ms = setting_number(cli, SETTING_REFRESH_MS),
+        .connections = setting_number(cli, SETTING_SQLITE_CONNECTIONS),
+        .statements = setting_number(cli, SETTING_SQLITE_STATEMENTS),
+        .busy_ms = setting_number(cli, SETTING_SQLITE_BUSY_MS),
+    };
+    if (url_is_of_a_server(url))
+        set_secret(cli, &options);
+    return options;
+}
+
+mneme_options cli_options(const struct cli *cli, const char *url, enum open_mode mode) {
+    bool is_short = url_is_of_a_server(url) && !cli->command->is_long;
     static const mneme_compression algorithms[] = {MNEME_COMPRESS_DEFAULT, MNEME_COMPRESS_ZSTD,
                                                    MNEME_COMPRESS_LZ4, MNEME_COMPRESS_GZIP,
                                                    MNEME_COMPRESS_NONE};
     const char *choices = setting_specs[SETTING_COMPRESSION].rule.choices;
     int algorithm = value_choice(choices, cli->settings.values[SETTING_COMPRESSION]);
-    return (mneme_options){
+    mneme_options options = {
         .size = sizeof(mneme_options),
         .must_exist = mode != OPEN_OR_CREATE,
         .read_only = mode == OPEN_TO_READ,
@@ -66,7 +123,12 @@ static mneme_options store_options(const struct cli *cli, enum open_mode mode) {
         .batch_operations = setting_number(cli, SETTING_BATCH_OPERATIONS),
         .batch_interval_ms = setting_number(cli, SETTING_BATCH_INTERVAL_MS),
         .cache = cache_options(cli),
+        .remote = remote_options(cli, url),
     };
+    options.cache.off = options.cache.off || is_short;
+    if (is_short && options.remote.encoding == MNEME_ENCODING_AUTO)
+        options.remote.encoding = MNEME_ENCODING_JSON;
+    return options;
 }
 
 int missing_store(struct cli *cli, const char *url) {
@@ -74,14 +136,18 @@ int missing_store(struct cli *cli, const char *url) {
                      "no store at %s; make one with `mneme init`, or point --store at it", url);
 }
 
+/* Of a server the library says what is missing: the database, or the tables. */
+int cli_open_url(struct cli *cli, const char *url, enum open_mode mode) {
+    mneme_options options = cli_options(cli, url, mode);
+    int status = mneme_open(url, &options, &cli->store, &cli->error);
+    bool missing = status == MNEME_NOT_FOUND && options.must_exist;
+    return missing && !url_is_of_a_server(url) ? missing_store(cli, url) : status;
+}
+
 int cli_open(struct cli *cli, enum open_mode mode) {
     const char *url;
     int status = cli_store_url(cli, &url);
-    if (status != 0)
-        return status;
-    mneme_options options = store_options(cli, mode);
-    status = mneme_open(url, &options, &cli->store, &cli->error);
-    return status == MNEME_NOT_FOUND && options.must_exist ? missing_store(cli, url) : status;
+    return status == 0 ? cli_open_url(cli, url, mode) : status;
 }
 
 /* ---- Writing ----------------------------------------------------------------------------- */

@@ -9,81 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Weights of 0 to 1, sizes of 64 KiB to 1 TiB, seconds of up to a year. */
-#define CACHE_WEIGHT                                                                               \
-    { .type = VALUE_REAL, .min = 0, .max = 1 }
-#define CACHE_SIZE                                                                                 \
-    { .type = VALUE_BYTES, .min = INT64_C(1) << 16, .max = INT64_C(1) << 40 }
-#define CACHE_SECONDS                                                                              \
-    { .type = VALUE_WHOLE, .min = 1, .max = 31536000 }
-#define ON_OR_OFF                                                                                  \
-    { .type = VALUE_CHOICE, .choices = "on|off" }
-
-/* Rows of the section [cache]; `variable` is what stands behind "MNEME_CACHE". */
-#define CACHE_ROW(setting, key_, variable, fallback_, ...)                                         \
-    [setting] = {"cache", key_, "MNEME_CACHE" variable, NULL, fallback_, __VA_ARGS__}
-#define CACHE_ROW_OF(id, which, key, variable, fallback, ...)                                      \
-    CACHE_ROW(SETTING_OF_CACHE(id, which), key, variable, fallback, __VA_ARGS__)
-/* Those of one cache. Its table is allocated for all entries at once, hence their bound. */
-#define CACHE_ROWS(id, key, variable, bytes, entries)                                              \
-    CACHE_ROW_OF(id, CACHE_USED, key, "_" variable, "on", ON_OR_OFF),                              \
-        CACHE_ROW_OF(id, CACHE_BYTES, key "_bytes", "_" variable "_BYTES", bytes, CACHE_SIZE),     \
-        CACHE_ROW_OF(id, CACHE_ENTRIES, key "_entries", "_" variable "_ENTRIES", entries,          \
-                     {.type = VALUE_WHOLE, .min = 1, .max = 100000000}),                           \
-        CACHE_ROW_OF(id, CACHE_TTL_S, key "_ttl_s", "_" variable "_TTL_S", "300", CACHE_SECONDS),  \
-        CACHE_ROW_OF(id, CACHE_TTL_MIN_S, key "_ttl_min_s", "_" variable "_TTL_MIN_S", "60",       \
-                     CACHE_SECONDS),                                                               \
-        CACHE_ROW_OF(id, CACHE_TTL_MAX_S, key "_ttl_max_s", "_" variable "_TTL_MAX_S", "3600",     \
-                     CACHE_SECONDS)
-
-const struct setting_spec setting_specs[SETTING_COUNT] = {
-    [SETTING_STORE] = {"store", "url", "MNEME_STORE", "--store", NULL, {.type = VALUE_FILE}},
-    [SETTING_DURABILITY] = {"store",
-                            "durability",
-                            "MNEME_DURABILITY",
-                            NULL,
-                            "sync",
-                            {.type = VALUE_CHOICE, .choices = "sync|batch|relaxed"}},
-    [SETTING_COMPRESSION] = {"store",
-                             "compression",
-                             "MNEME_COMPRESSION",
-                             NULL,
-                             "dictionary",
-                             {.type = VALUE_CHOICE, .choices = "dictionary|zstd|lz4|gzip|none"}},
-    [SETTING_COMPRESSION_LEVEL] = {"store",
-                                   "compression_level",
-                                   "MNEME_COMPRESSION_LEVEL",
-                                   NULL,
-                                   "0",
-                                   {.type = VALUE_WHOLE, .min = 0, .max = 19}},
-    [SETTING_BATCH_OPERATIONS] = {"store",
-                                  "batch_operations",
-                                  "MNEME_BATCH_OPERATIONS",
-                                  NULL,
-                                  "100",
-                                  {.type = VALUE_WHOLE, .min = 1, .max = 65536}},
-    [SETTING_BATCH_INTERVAL_MS] = {"store",
-                                   "batch_interval_ms",
-                                   "MNEME_BATCH_INTERVAL_MS",
-                                   NULL,
-                                   "100",
-                                   {.type = VALUE_WHOLE, .min = 1, .max = 60000}},
-    [SETTING_CACHE] = {"cache", "enabled", "MNEME_CACHE", "--no-cache", "on", ON_OR_OFF},
-    CACHE_ROW(SETTING_CACHE_FILL_BY_WRITES, "fill_by_writes", "_FILL_BY_WRITES", "on", ON_OR_OFF),
-    CACHE_ROW(SETTING_CACHE_ACCESS_WEIGHT, "access_weight", "_ACCESS_WEIGHT", "0.6", CACHE_WEIGHT),
-    CACHE_ROW(SETTING_CACHE_RECENCY_WEIGHT, "recency_weight", "_RECENCY_WEIGHT", "0.4",
-              CACHE_WEIGHT),
-    CACHE_ROWS(MNEME_CACHE_EPISODES, "episodes", "EPISODES", "32 MiB", "10000"),
-    CACHE_ROWS(MNEME_CACHE_PATTERNS, "patterns", "PATTERNS", "24 MiB", "10000"),
-    CACHE_ROWS(MNEME_CACHE_QUERIES, "queries", "QUERIES", "8 MiB", "1000"),
-    [SETTING_COLOR] = {"output",
-                       "color",
-                       "NO_COLOR",
-                       "--no-color",
-                       "auto",
-                       {.type = VALUE_CHOICE, .choices = "auto|never"}},
-};
-
 /* Longest line of a configuration file that libinih reads whole (its INI_MAX_LINE less the
  * line's end); a longer one would be cut in two there without a word. */
 enum { LINE_MAX_BYTES = 196, FILE_MAX_BYTES = 1 << 20 };
@@ -165,15 +90,26 @@ static int unknown_setting(struct parse *parse, const char *section, const char 
     if (section[0] == '\0')
         return fail_with(
             parse->error, MNEME_INVALID,
-            "%s:%d: '%.60s' stands before any section; put it below [store], [cache] or [output]",
+            "%s:%d: '%.60s' stands before any section; put it below [store], [cache], [remote], "
+            "[sqlite] or [output]",
             path, line, key);
     if (!is_section(section))
-        return fail_with(parse->error, MNEME_INVALID,
-                         "%s:%d: no section [%.60s]; there are [store], [cache] and [output]", path,
-                         line, section);
+        return fail_with(
+            parse->error, MNEME_INVALID,
+            "%s:%d: no section [%.60s]; there are [store], [cache], [remote], [sqlite] and "
+            "[output]",
+            path, line, section);
     return fail_with(parse->error, MNEME_INVALID,
                      "%s:%d: [%s] has no setting '%.60s'; `mneme config show` lists all settings",
                      path, line, section, key);
+}
+
+static int secret_in_file(struct parse *parse, const char *key) {
+    return fail_with(
+        parse->error, MNEME_INVALID,
+        "%s:%d: '%s' is a secret, and settings are read by many eyes; put a token into "
+        "a file of mode 0600 and name that here: token_file = PATH",
+        parse->path, parse->line, key);
 }
 
 /* libinih calls this for each "key = value"; 0 tells it that the line is bad. */
@@ -186,6 +122,8 @@ static int take_setting(void *context, const char *section, const char *key, con
         return stop_parsing(parse, fail_with(parse->error, MNEME_INVALID,
                                              "%s:%d: '%s' stands on line %d already", parse->path,
                                              parse->line, key, parse->seen[setting]));
+    if (setting_specs[setting].secret)
+        return stop_parsing(parse, secret_in_file(parse, key));
     parse->seen[setting] = parse->line;
     struct pool *pool = parse->settings->pool;
     const char *where = pool_format(pool, "%s:%d", parse->path, parse->line);
@@ -279,13 +217,23 @@ static void load_defaults(struct settings *settings) {
         settings->values[SETTING_STORE] = path;
 }
 
-/* An empty variable counts as not set. NO_COLOR means "never" whatever it holds
+/* An empty variable counts as not set. */
+static const char *variable(const char *name) {
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* NO_COLOR means "never" whatever it holds
  * (no-color.org). */
 static int load_environment(struct settings *settings, mneme_error *error) {
     for (int i = 0; i < SETTING_COUNT; i++) {
         const char *name = setting_specs[i].environment;
-        const char *value = getenv(name);
-        if (value == NULL || value[0] == '\0')
+        const char *value = variable(name);
+        if (value == NULL && setting_specs[i].other_environment != NULL) {
+            name = setting_specs[i].other_environment;
+            value = variable(name);
+        }
+        if (value == NULL)
             continue;
         const char *origin = pool_format(settings->pool, "environment %s", name);
         int status = settings_set(settings, (enum setting)i, i == SETTING_COLOR ? "never" : value,
@@ -321,15 +269,32 @@ static int check_together(const struct settings *settings, mneme_error *error) {
         return fail_with(error, MNEME_INVALID, "%s and %s are both 0; one of them must be more",
                          name_of(settings, SETTING_CACHE_ACCESS_WEIGHT),
                          name_of(settings, SETTING_CACHE_RECENCY_WEIGHT));
+    int status = check_order(settings, SETTING_POOL_MIN, SETTING_POOL_MAX, error);
+    if (status != 0)
+        return status;
     for (int id = 0; id < MNEME_CACHE_COUNT; id++) {
         enum setting ttl = SETTING_OF_CACHE(id, CACHE_TTL_S);
-        int status = check_order(settings, SETTING_OF_CACHE(id, CACHE_TTL_MIN_S), ttl, error);
+        status = check_order(settings, SETTING_OF_CACHE(id, CACHE_TTL_MIN_S), ttl, error);
         if (status == 0)
             status = check_order(settings, ttl, SETTING_OF_CACHE(id, CACHE_TTL_MAX_S), error);
         if (status != 0)
             return status;
     }
     return 0;
+}
+
+/* A user name, password or query in a URL is refused when it is opened; until then it is not shown.
+ */
+const char *settings_shown(const struct settings *settings, enum setting setting) {
+    const char *value = settings->values[setting];
+    if (value == NULL || value[0] == '\0')
+        return "";
+    if (setting_specs[setting].secret)
+        return "***";
+    const char *rest = strstr(value, "://");
+    if (rest == NULL || strpbrk(rest, "@?") == NULL)
+        return value;
+    return pool_format(settings->pool, "%.*s://***", (int)(rest - value), value);
 }
 
 int settings_load(struct settings *settings, struct pool *pool, mneme_error *error) {

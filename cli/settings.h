@@ -3,7 +3,7 @@
  *
  * Precedence, highest first: option of the command line, environment, the user's file
  * ($XDG_CONFIG_HOME/mneme/config.ini), the machine's (mneme/config.ini in $XDG_CONFIG_DIRS, as
- * a rule /etc/xdg), default. The table in settings.c is the list of all settings.
+ * a rule /etc/xdg), default. settings_table.c is the list of all settings.
  */
 #ifndef MNEME_CLI_SETTINGS_H
 #define MNEME_CLI_SETTINGS_H
@@ -35,7 +35,30 @@ enum setting {
     SETTING_CACHE_ACCESS_WEIGHT,
     SETTING_CACHE_RECENCY_WEIGHT,
     SETTING_CACHES, /* here begin those of each cache, in the order of mneme_cache_id */
-    SETTING_COLOR = SETTING_CACHES + (int)MNEME_CACHE_COUNT * (int)CACHE_SETTING_COUNT,
+    SETTING_TOKEN = SETTING_CACHES + (int)MNEME_CACHE_COUNT * (int)CACHE_SETTING_COUNT,
+    SETTING_TOKEN_FILE,
+    SETTING_BASIC,
+    SETTING_REPLICA_URL,
+    SETTING_NAMESPACE,
+    SETTING_ENCODING,
+    SETTING_PLAIN_HTTP,
+    SETTING_CA_FILE,
+    SETTING_POOL_MIN,
+    SETTING_POOL_MAX,
+    SETTING_POOL_IDLE_MS,
+    SETTING_POOL_AGE_MS,
+    SETTING_ACQUIRE_MS,
+    SETTING_CONNECT_MS,
+    SETTING_TIMEOUT_MS,
+    SETTING_STALL_MS,
+    SETTING_ATTEMPTS,
+    SETTING_BREAKER_FAILURES,
+    SETTING_BREAKER_OPEN_MS,
+    SETTING_REFRESH_MS,
+    SETTING_SQLITE_CONNECTIONS,
+    SETTING_SQLITE_STATEMENTS,
+    SETTING_SQLITE_BUSY_MS,
+    SETTING_COLOR,
     SETTING_COUNT
 };
 #define SETTING_OF_CACHE(id, which)                                                                \
@@ -48,6 +71,8 @@ struct setting_spec {
     const char *option;      /* of the command line, or NULL */
     const char *fallback;    /* NULL: mneme_default_store */
     struct value_rule rule;
+    const char *other_environment; /* a variable that is looked at when the first is not set */
+    bool secret;                   /* taken from the environment only, and printed as "***" */
 };
 extern const struct setting_spec setting_specs[SETTING_COUNT];
 
@@ -60,6 +85,9 @@ struct settings {
 /* Defaults, files and environment. MNEME_INVALID names the file and line, or the variable, or
  * settings that do not go together. */
 int settings_load(struct settings *settings, struct pool *pool, mneme_error *error);
+
+/* What may be shown of a value: "***" for a secret, and a URL without what could be one. */
+const char *settings_shown(const struct settings *settings, enum setting setting);
 
 /* Set one value; what was there before is overruled. */
 int settings_set(struct settings *settings, enum setting setting, const char *value,

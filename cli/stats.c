@@ -187,6 +187,7 @@ static void put_stats_json(FILE *out, const mneme_stats *stats) {
     line_add_count(&line, "readers", stats->readers);
     line_key(&line, "kinds");
     put_kinds_json(out, stats->kinds);
+    put_remote_json(&line, stats);
     line_key(&line, "caches");
     put_caches_json(out, stats->caches);
     line_end(&line);
@@ -196,9 +197,12 @@ static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
     struct pool *pool = &cli->pool;
     FILE *out = cli->out.stream;
     fprintf(out, "Store     %s\n", stats->path);
-    fprintf(out, "File      %s, %s of it in use\n", display_bytes(pool, stats->file_bytes),
-            display_bytes(pool, stats->used_bytes));
-    fprintf(out, "Commits   %s\n\n", display_count(pool, stats->commits));
+    if (stats->file_bytes > 0)
+        fprintf(out, "File      %s, %s of it in use\n", display_bytes(pool, stats->file_bytes),
+                display_bytes(pool, stats->used_bytes));
+    fprintf(out, "Commits   %s\n", display_count(pool, stats->commits));
+    put_remote_page(cli, stats);
+    fputc('\n', out);
     put_kinds_page(cli, stats->kinds);
     fputc('\n', out);
     put_caches_page(cli, stats->caches);
@@ -233,9 +237,14 @@ const struct command stats_command = {
                "\"Dropped\" tells of entries that were out of date: the record has changed, or a "
                "flood of changes was not looked at one by one, or a newer entry took the place.\n"
                "\n"
+               "Of a store behind a server it tells of requests, of bytes on the wire beside those "
+               "of the bodies before and after compression, of the pool of connections, of the "
+               "breaker that stops requests while the server fails, and of the replica.\n"
+               "\n"
                "Caches belong to a process, and so do their counts: this command prints those of "
                "its own run, which has hardly read anything yet, with the limits in force. A "
                "program that keeps a store open has the same figures from mneme_stats_get.",
     .examples = stats_examples,
+    .is_long = true,
     .run = run_stats,
 };

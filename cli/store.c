@@ -1,6 +1,7 @@
 /*
  * store.c - commands on the store as a whole: init, verify, backup, train.
  */
+#include <string.h>
 #include <sys/stat.h>
 
 #include "commands.h"
@@ -30,12 +31,17 @@ static int run_init(struct cli *cli) {
     return 0;
 }
 
-static const char *const init_examples[] = {"mneme init", "mneme --store ./project.mdb init", NULL};
+static const char *const init_examples[] = {
+    "mneme init",
+    "mneme --store ./project.mdb init",
+    "mneme --store libsql://memory-me.turso.io init",
+    NULL,
+};
 const struct command init_command = {
     .name = "init",
     .summary = "make a store and say where it is",
     .details = "Commands that record something make the store too when there is none. An existing "
-               "store is left as it is.",
+               "store is left as it is. In the database of a server the tables are made.",
     .examples = init_examples,
     .run = run_init,
 };
@@ -55,6 +61,17 @@ static void put_finding(void *context, const char *text) {
     fputc('\n', out);
 }
 
+/* A file is checked as such; of a store behind a server the records are read. */
+static int verify(struct cli *cli, const char *path, mneme_verify_report *report) {
+    int status = mneme_verify(path, put_finding, cli, report, &cli->error);
+    if (status != MNEME_UNSUPPORTED)
+        return status;
+    status = cli_open_url(cli, path, OPEN_TO_READ);
+    if (status != 0)
+        return status;
+    return mneme_verify_records(cli->store, put_finding, cli, report, &cli->error);
+}
+
 static int run_verify(struct cli *cli) {
     const char *path;
     mneme_verify_report report = {0};
@@ -65,8 +82,8 @@ static int run_verify(struct cli *cli) {
         status = cli_store_url(cli, &path);
     if (status != 0)
         return status;
-    status = mneme_verify(path, put_finding, cli, &report, &cli->error);
-    if (status == MNEME_NOT_FOUND)
+    status = verify(cli, path, &report);
+    if (status == MNEME_NOT_FOUND && cli->store == NULL && strstr(path, "://") == NULL)
         return missing_store(cli, path);
     if (status != 0 && status != MNEME_CORRUPT)
         return status;
@@ -91,11 +108,13 @@ const struct command verify_command = {
     .arguments = "[FILE]",
     .summary = "check a store deeply",
     .details = "Checks structure, checksums, indices and the content of every record, of the store "
-               "or of FILE, and prints what is damaged. The file is only read. Exit code 5 when "
-               "anything is damaged.",
+               "or of FILE, and prints what is damaged. The file is only read. Of a store behind "
+               "a server every record is fetched and decoded; what lies under them is the server's "
+               "to check. Exit code 5 when anything is damaged.",
     .examples = verify_examples,
     .max_arguments = 1,
     .argument_kind = ARGUMENT_FILE,
+    .is_long = true,
     .run = run_verify,
 };
 
@@ -127,7 +146,8 @@ const struct command backup_command = {
     .arguments = "FILE",
     .summary = "copy the store while it is in use",
     .details = "The copy is a store itself, as of one moment; FILE must not exist. Use it with "
-               "--store FILE, check it with `mneme verify FILE`.",
+               "--store FILE, check it with `mneme verify FILE`; the copy of a file: store is "
+               "--store file:FILE. A store behind a server is copied with `mneme export`.",
     .examples = backup_examples,
     .min_arguments = 1,
     .max_arguments = 1,
@@ -161,5 +181,6 @@ const struct command train_command = {
     .details = "The library does this by itself when there is enough to learn from; this does it "
                "now. Records are compressed with what was learned from then on.",
     .examples = train_examples,
+    .is_long = true,
     .run = run_train,
 };

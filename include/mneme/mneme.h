@@ -19,6 +19,12 @@
  * MNEME_PERMISSION, MNEME_LOCKED when a stopped process pins old data (see max_stale_bytes), and
  * MNEME_NOT_FOUND when the file was deleted or replaced while it was open.
  *
+ * Remote stores. Every call that reads or writes one may return, too: MNEME_UNAVAILABLE (the
+ * server cannot be reached, or nothing was done there: try again later), MNEME_UNAUTHORIZED (no
+ * token, or one that is not taken) and, from calls that write, MNEME_UNCERTAIN: no answer came, so
+ * the write may be there or not. Read to learn which, or write again what may be written twice:
+ * records that carry their ids. docs/remote.md tells more.
+ *
  * Limits. A text: 16 MiB. A record, encoded: 64 MiB. JSON: 64 levels deep. A tag, a metadata
  * name: 1 to 1,024 bytes. A batch: 65,536 records.
  */
@@ -81,6 +87,44 @@ typedef struct mneme_cache_options {
     mneme_cache_limits limits[MNEME_CACHE_COUNT];
 } mneme_cache_options;
 
+/* How requests and answers of a server are written. */
+typedef enum mneme_encoding {
+    MNEME_ENCODING_AUTO = 0, /* protobuf where the server offers it, else JSON */
+    MNEME_ENCODING_JSON = 1,
+    MNEME_ENCODING_PROTOBUF = 2
+} mneme_encoding;
+
+/*
+ * Of stores behind a server, and, the last three, of "file:" stores. 0 or NULL is the default,
+ * which stands behind each. Texts are copied by mneme_open, or used up by it. The library reads
+ * no variable of the environment for them, and no text of it ever shows a secret.
+ */
+typedef struct mneme_remote_options {
+    const char *token;       /* sent as "Authorization: Bearer TOKEN"; NULL: none */
+    const char *token_file;  /* has the token: a plain file of ours that only we may read (0600) */
+    const char *basic;       /* "user:password" instead of a token */
+    const char *replica_url; /* reads go there, and fall back to the store's own URL; NULL: none */
+    const char *name_space;  /* of a server with several; NULL: what it makes of the host name */
+    mneme_encoding encoding;
+    bool allow_plain_http; /* http:// to other hosts than this one; everything goes unencrypted */
+    const char *ca_file;   /* certificates to trust instead of the system's; NULL: the system's */
+    uint32_t pool_min;     /* connections that are kept though idle: 0 */
+    uint32_t pool_max;     /* connections at most: 8 */
+    uint32_t pool_idle_ms; /* an idle one is closed after this: 30,000 */
+    uint32_t pool_age_ms;  /* one is not used for longer than this: 600,000 */
+    uint32_t acquire_ms;   /* wait for a free connection at most: 10,000 */
+    uint32_t connect_ms;   /* wait for a new one, TLS included: 5,000 */
+    uint32_t timeout_ms;   /* a request with all its attempts and pauses: 30,000 */
+    uint32_t stall_ms;     /* give up an attempt when no byte moves for so long: 10,000 */
+    uint32_t attempts;     /* of one request: 5 */
+    uint32_t breaker_failures; /* after so many in a row requests fail at once: 5 */
+    uint32_t breaker_open_ms;  /* … for this long, longer each time: 500 */
+    uint32_t refresh_ms;       /* how often the server is asked what others wrote: 1,000 */
+    uint32_t connections;      /* "file:": kept open: 8 */
+    uint32_t statements;       /* "file:": kept prepared by each connection: 64 */
+    uint32_t busy_ms;          /* "file:": wait for other writers at most: 10,000 */
+} mneme_remote_options;
+
 /* Zero-initialise, set `size` and what differs from the default. */
 typedef struct mneme_options {
     size_t size;                    /* sizeof(mneme_options) */
@@ -96,18 +140,26 @@ typedef struct mneme_options {
     uint64_t max_stale_bytes;       /* refuse writes when a stopped reader pins more; 0: 1 GiB */
     bool allow_network_filesystem;  /* default: refuse NFS, CIFS, 9p and FUSE stores */
     mneme_cache_options cache;
+    mneme_remote_options remote;
 } mneme_options;
 
 /*
- * Open the store at `url`: a path ("memory.mdb"), "file://" is not needed, or "mem:" for a
- * store in memory that ends with its handle. A new file is made with mode 0600, its missing
- * directories with 0700. `options` may be NULL. The handle goes to *out; close it once.
+ * Open the store at `url`:
+ *   memory.mdb                  a path: mneme's own file, on LMDB
+ *   file:memory.db              an SQLite file, also file:///data/memory.db
+ *   libsql://host, https://…    a server that speaks Hrana: Turso Cloud, sqld; http:// only to this
+ *                               machine, unless allow_plain_http
+ *   mem:                        a store in memory that ends with its handle
+ * A new file is made with mode 0600, its missing directories with 0700; in a server's database the
+ * tables are made. `options` may be NULL. The handle goes to *out; close it once.
  *
  * MNEME_INVALID: the path is a directory, a symbolic link or something else that is not a plain
- * file, or the URL has a scheme this build does not know. MNEME_NOT_FOUND: must_exist and it
- * does not. MNEME_PERMISSION: not readable or writable. MNEME_CORRUPT: not a mneme store, empty, or
- * truncated. MNEME_NEWER_FORMAT: made by a newer version; the file is left untouched.
- * MNEME_UNSUPPORTED: on a network filesystem. MNEME_LOCKED: too many readers at once (1,024).
+ * file; the URL has a scheme this build does not know, or a secret in it; an option is wrong.
+ * MNEME_NOT_FOUND: must_exist and it does not. MNEME_PERMISSION: not readable or writable.
+ * MNEME_CORRUPT: not a mneme store, empty, or truncated. MNEME_NEWER_FORMAT: made by a newer
+ * version; the file is left untouched. MNEME_UNSUPPORTED: on a network filesystem. MNEME_LOCKED:
+ * too many readers at once (1,024). A server: MNEME_UNAVAILABLE, MNEME_UNAUTHORIZED,
+ * MNEME_NOT_FOUND (no such database there).
  */
 MNEME_API int mneme_open(const char *url, const mneme_options *options, mneme **out,
                          mneme_error *error);
@@ -305,9 +357,39 @@ typedef struct mneme_cache_stats {
 /* "episodes", "patterns", "queries"; NULL for an unknown one. */
 MNEME_API const char *mneme_cache_name(mneme_cache_id id);
 
+typedef enum mneme_breaker {
+    MNEME_BREAKER_CLOSED = 0, /* requests go */
+    MNEME_BREAKER_OPEN = 1,   /* requests fail at once, after failures in a row */
+    MNEME_BREAKER_TRYING = 2  /* one request goes, to see whether the server is back */
+} mneme_breaker;
+
+/*
+ * Of the server, or the SQLite file, behind a handle, since it was opened; all 0 for other stores.
+ * What only a server has is 0 for a file, and the other way round.
+ */
+typedef struct mneme_remote_stats {
+    char dialect[16];         /* "hrana": a server; "sqlite": a file; "": neither */
+    uint64_t requests;        /* transactions and reads that were asked for */
+    uint64_t repeats;         /* … that were run again, another writer having been in the way */
+    uint64_t retries;         /* attempts over the network beyond a request's first */
+    uint64_t failures;        /* requests that came to nothing */
+    uint64_t retries_refused; /* … and were not tried again: too much failed lately */
+    uint64_t bytes_up, bytes_down; /* on the wire, headers included */
+    uint64_t connects, reuses;     /* requests on a new connection, and on one that was there */
+    uint64_t closed_by_idle, closed_by_age, closed_by_failure; /* connections */
+    uint64_t waits, wait_us;                   /* requests that waited for a connection; how long */
+    uint64_t acquire_timeouts;                 /* … in vain */
+    uint32_t open, idle, waiting, target;      /* connections now; what the pool aims at */
+    mneme_breaker breaker;                     /* now */
+    uint64_t breaker_opened, breaker_refused;  /* times; requests that failed at once */
+    uint64_t replica_reads, replica_fallbacks; /* reads of the replica; … that had to leave it */
+    uint64_t prepared, prepare_hits;           /* "sqlite": statements made ready; found ready */
+    uint64_t prepare_evictions, prepare_refreshes; /* … dropped for room; for age or new tables */
+} mneme_remote_stats;
+
 typedef struct mneme_stats {
     size_t size;     /* sizeof(mneme_stats), set by the caller */
-    char path[1024]; /* "mem:" for a store in memory */
+    char path[1024]; /* as it was opened: a path or a URL */
     uint64_t file_bytes;
     uint64_t used_bytes; /* of the file, in pages that hold data */
     uint64_t commits;    /* since the file was made */
@@ -323,13 +405,16 @@ typedef struct mneme_stats {
     uint64_t compression_skipped; /* bodies stored raw */
     uint64_t dictionary_bodies;   /* bodies compressed with a dictionary */
     mneme_cache_stats caches[MNEME_CACHE_COUNT];
+    mneme_remote_stats remote;
 } mneme_stats;
 
 MNEME_API int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error);
 
 /*
- * Copy the store, as of one moment, to a new file at `path` while others go on writing; the copy
- * is compacted. MNEME_CONFLICT: `path` exists. MNEME_UNSUPPORTED: a store in memory.
+ * Copy the store, as of one moment, to a new file at `path` while others go on writing. A copy of
+ * mneme's own file is compacted; that of a "file:" store is an SQLite file, page by page, and
+ * `path` may be such a URL. MNEME_CONFLICT: `path` exists.
+ * MNEME_UNSUPPORTED: a store in memory, or behind a server; mneme_export writes what is in it.
  */
 MNEME_API int mneme_backup(mneme *m, const char *path, mneme_error *error);
 
@@ -346,10 +431,59 @@ typedef struct mneme_verify_report {
  * Check a store file deeply: structure, every checksum, every index entry both ways, every body
  * decoded. Runs in a child process, so that damage cannot take the caller down; the file is
  * only read. `finding` (may be NULL) is called for each damage. MNEME_CORRUPT when anything was
- * found; MNEME_NOT_FOUND, MNEME_PERMISSION, MNEME_NEWER_FORMAT as for mneme_open.
+ * found; MNEME_NOT_FOUND, MNEME_PERMISSION, MNEME_NEWER_FORMAT as for mneme_open. `path` may be a
+ * "file:" URL: then SQLite checks its file, and every record is read and decoded, in this process.
+ * MNEME_UNSUPPORTED: a store behind a server, or in memory; see mneme_verify_records.
  */
 MNEME_API int mneme_verify(const char *path, mneme_finding *finding, void *context,
                            mneme_verify_report *report, mneme_error *error);
+
+/*
+ * Read every record of an open store, deleted ones too, and decode it; what lies under them (pages,
+ * indices) is left to the store's own means. For stores behind a server. Errors as mneme_verify,
+ * and as reads.
+ */
+MNEME_API int mneme_verify_records(mneme *m, mneme_finding *finding, void *context,
+                                   mneme_verify_report *report, mneme_error *error);
+
+/* ---- Doctor ------------------------------------------------------------------------------ */
+
+typedef enum mneme_verdict {
+    MNEME_CHECK_FINE = 0,
+    MNEME_CHECK_WARNING = 1, /* works, but … */
+    MNEME_CHECK_FAILED = 2
+} mneme_verdict;
+
+/* One check: what was looked at, a sentence on what was found, and the next step, or "". */
+typedef struct mneme_check {
+    mneme_verdict verdict;
+    int code;          /* a mneme_status, when it failed */
+    const char *topic; /* "settings", "store", "server", "access", "latency", "clock", … */
+    const char *text;
+    const char *next;
+} mneme_check;
+
+typedef void mneme_check_sink(void *context, const mneme_check *check);
+
+typedef struct mneme_doctor_report {
+    size_t size;                       /* sizeof(mneme_doctor_report), set by the caller */
+    uint32_t fine, warnings, failures; /* checks */
+    bool exists;                       /* there is a store of mneme's */
+    bool reads, writes;                /* both are allowed */
+    int64_t connect_us;                /* of a server: to connect anew, TLS included */
+    int64_t latency_us;                /* … a request on a kept connection, the median of some */
+    int64_t skew_us;                   /* … its clock minus ours, when it tells */
+} mneme_doctor_report;
+
+/*
+ * Look at the store of `url`, as mneme_open would be given it, and say what is there, whether it
+ * can be used, and if not, why, one check after the other; `sink` is called with each. Nothing is
+ * made or changed: what the token may write is tried in a transaction that is rolled back.
+ * Returns the code of the first check that failed, with its text; 0 when none did. *report, may be
+ * NULL, is filled in either case.
+ */
+MNEME_API int mneme_doctor(const char *url, const mneme_options *options, mneme_check_sink *sink,
+                           void *context, mneme_doctor_report *report, mneme_error *error);
 
 /*
  * Train compression dictionaries from what is stored, where it pays (the library does so by
@@ -430,7 +564,7 @@ typedef struct mneme_import_options {
     size_t size;        /* sizeof(mneme_import_options) */
     const char *format; /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
     unsigned threads;   /* that parse and compress; 0: 1 */
-    size_t batch;       /* records a transaction; 0: 10,000 */
+    size_t batch;       /* records a transaction; 0: 10,000, of a store behind a server 500 */
     /* Called about ten times a second and at the end; a non-zero return stops the import with
      * MNEME_CANCELLED; what went in stays. May be NULL. */
     int (*progress)(void *context, const mneme_progress *progress);

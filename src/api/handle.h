@@ -22,22 +22,29 @@ enum { API_BATCH_MAX = 65536, API_RETRIES = 64 };
 enum { FLAG_LOOSE = 4 };
 
 struct dictionaries;
+struct sql_driver;
 
 struct mneme {
-    struct store *store;  /* all of it: cached over batched over kv or mem */
+    struct store *store;  /* all of it: cached over batched over kv, mem, sql or followed */
     struct store *queue;  /* the part that is the group commit */
     struct store *cached; /* the part that is the caches; NULL: they are off */
+    struct store *sql;    /* the part that is the sql store, with its driver; NULL: none */
+    struct sql_driver *driver;
+    bool far; /* each call of the store is a request to a server: few and large ones, then */
     struct packer *packer;
     struct dictionaries *dictionaries;
     mneme_options options;
     unsigned generation; /* process_generation() of the opener */
-    char *path;          /* "mem:" for a store in memory */
+    char *path;          /* as it was opened: a path or a URL */
 };
 
 /* Every public call begins with this: MNEME_INVALID for NULL, MNEME_FORKED after a fork. */
 int handle_check(const mneme *m, mneme_error *error);
 
-/* ---- Dictionaries (dictionaries.c) -------------------------------------------------------- */
+/* A copy of the options that a call was given, or of none, checked. MNEME_INVALID. */
+int options_take(const mneme_options *given, mneme_options *out, mneme_error *error);
+
+/* ---- Dictionaries (dictionaries.c, training.c) ------------------------------------------ */
 
 int dictionaries_create(mneme *m, struct dictionaries **out, mneme_error *error);
 /* Before a handle closes: wait for a training that runs, and do what is due. */
@@ -61,6 +68,15 @@ int dictionaries_train_from(mneme *m, mneme_kind kind, const struct slice *sampl
 
 /* ---- Writing (write_set.c) ---------------------------------------------------------------- */
 
+/* Records that were looked for together, ahead of the writes that go by them: names[i] is at
+ * set.records[found[i]], or found[i] is SIZE_MAX. */
+struct known {
+    const struct record_name *names;
+    size_t *found;
+    size_t count;
+    struct record_set set;
+};
+
 /* The mutations of one batch, and the memory that they point to. Start from {0}. One thread at
  * a time; different sets may be filled by different threads at once. */
 struct write_set {
@@ -69,10 +85,17 @@ struct write_set {
     size_t count;
     size_t capacity;
     size_t plain_bytes[MNEME_KIND_COUNT];
+    const struct known *known; /* NULL: each is looked for by itself */
     bool raced; /* the last commit failed because what had been read was changed meanwhile */
 };
 void write_set_fini(struct write_set *set);
 #define AUTO_WRITES CLEANUP(write_set_fini)
+
+/* What is stored of a name, if a tombstone too: what is known of it, else read into `own`. NULL:
+ * nothing. *was_known tells which. */
+int write_set_look(mneme *m, const struct write_set *set, const struct record_name *name,
+                   struct record_set *own, const struct stored_record **out, bool *was_known,
+                   mneme_error *error);
 
 /* Append a mutation (zeroed but for op, condition, kind and id); NULL: no memory. */
 struct mutation *write_set_add(struct write_set *set, enum mutation_op op, enum condition condition,
@@ -94,6 +117,10 @@ int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *rec
 int write_set_drop_children(mneme *m, struct write_set *set, const mneme_id *parent,
                             mneme_kind kind, enum mutation_op op, mneme_error *error);
 
+/* The same for children that were read already, what was queued before being among them. */
+int write_set_drop(struct write_set *set, const mneme_id *parent, mneme_kind kind,
+                   enum mutation_op op, const struct record_set *children, mneme_error *error);
+
 /* Send the set as one batch, as `how` says (NULL: SYNC). */
 int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mneme_error *error);
 
@@ -106,6 +133,11 @@ bool write_set_again(const struct write_set *set, unsigned attempt);
 int record_open(mneme *m, const struct stored_record *stored, struct arena *arena,
                 mneme_record *out, mneme_error *error);
 
+/* The same without a look at the store: the steps are those that the caller has read, with their
+ * bodies; NULL: leave them out. Right only for what is written under the version that was read. */
+int record_open_with(mneme *m, const struct stored_record *stored, const struct record_set *steps,
+                     struct arena *arena, mneme_record *out, mneme_error *error);
+
 /* Append all records of `kind` under a parent, in their order. */
 int children_get(mneme *m, mneme_kind kind, const mneme_id *parent, bool without_bodies,
                  struct record_set *out, mneme_error *error);
@@ -115,6 +147,12 @@ int cursor_write(const struct store_query *query, const struct position *at, str
                  mneme_text *out);
 /* The position in a cursor's text, for this very query. MNEME_INVALID. */
 int cursor_read(mneme_text text, const struct store_query *query, struct position *out,
+                mneme_error *error);
+
+/* ---- Checks (verify_records.c) --------------------------------------------------------------- */
+
+/* mneme_verify of a "file:" URL. */
+int verify_file(const char *url, mneme_finding *finding, void *context, mneme_verify_report *report,
                 mneme_error *error);
 
 /* ---- Caches and what is handed out (caches.c, held.c) --------------------------------------- */

@@ -12,6 +12,8 @@
 enum {
     BATCH_DEFAULT = 10000,
     BATCH_BYTES = 40 << 20,  /* of files, in one transaction */
+    FAR_BATCH_DEFAULT = 500, /* the same for a transaction that is one request to a server */
+    FAR_BATCH_BYTES = 4 << 20,
     FLIGHT_BYTES = 96 << 20, /* … and in the queue */
     TRAIN_LEAST = 32 << 10,  /* of files, below which training is of no use */
     THREADS_MAX = 64,
@@ -60,13 +62,37 @@ static int prepare_slot(struct import *import, struct chunk *chunk, struct slot 
     return status;
 }
 
-/* Make the records of a chunk mutations. Called with the lock, which is released meanwhile. */
-static void prepare_chunk(struct import *import, struct chunk *chunk) {
-    lock_release(&import->lock);
+static int prepare_slots(struct import *import, struct chunk *chunk) {
     int status = 0;
     for (size_t i = 0; status == 0 && i < chunk->count; i++)
         if (chunk->slots[i].state != SLOT_BAD)
             status = prepare_slot(import, chunk, &chunk->slots[i]);
+    return status;
+}
+
+/* All records of a chunk that will be looked for are fetched in one request, which is worth it to
+ * parse them twice. When it fails each is looked for by itself, and tells of the failure. */
+static int prepare_slots_far(struct import *import, struct chunk *chunk) {
+    struct record_name names[CHUNK_RECORDS];
+    size_t found[CHUNK_RECORDS];
+    struct known known = {.names = names, .found = found};
+    for (size_t i = 0; i < chunk->count; i++)
+        if (chunk->slots[i].state != SLOT_BAD)
+            known.count +=
+                record_is_looked_for(chunk->input, &chunk->slots[i], &names[known.count]);
+    if (known.count &&
+        store_get(import->m->store, names, known.count, &known.set, found, NULL) == 0)
+        chunk->set.known = &known;
+    int status = prepare_slots(import, chunk);
+    chunk->set.known = NULL;
+    record_set_fini(&known.set);
+    return status;
+}
+
+/* Make the records of a chunk mutations. Called with the lock, which is released meanwhile. */
+static void prepare_chunk(struct import *import, struct chunk *chunk) {
+    lock_release(&import->lock);
+    int status = import->m->far ? prepare_slots_far(import, chunk) : prepare_slots(import, chunk);
     if (status == MNEME_NO_MEMORY)
         error_set(&chunk->error, status, "no memory for an import");
     lock_acquire(&import->lock);
@@ -96,14 +122,14 @@ static void *help(void *argument) {
  * come. Called with the lock. */
 static struct chunk *cut_transaction(struct import *import) {
     struct chunk *end = NULL, *chunk = import->first;
-    size_t records = 0, bytes = 0;
+    size_t records = 0, bytes = 0, most = import->m->far ? FAR_BATCH_BYTES : BATCH_BYTES;
     bool full = false;
     while (chunk && chunk->done && !full) {
         records += weight_of(chunk);
         bytes += chunk->bytes;
         end = chunk;
         chunk = chunk->next;
-        full = bytes >= BATCH_BYTES || end->status ||
+        full = bytes >= most || end->status ||
                records + import->source.chunk_records > import->options.batch;
     }
     if (!full && (chunk || !import->ended))
@@ -206,8 +232,8 @@ static int run(struct import *import, mneme_error *error) {
 
 /* ---- The call ----------------------------------------------------------------------------- */
 
-static int take_options(const mneme_import_options *given, mneme_import_options *out,
-                        mneme_error *error) {
+static int take_options(const mneme *m, const mneme_import_options *given,
+                        mneme_import_options *out, mneme_error *error) {
     *out = (mneme_import_options){.size = sizeof *out};
     if (given && (given->size == 0 || given->size > sizeof *out))
         return error_set(error, MNEME_INVALID,
@@ -219,7 +245,8 @@ static int take_options(const mneme_import_options *given, mneme_import_options 
     if (out->batch > API_BATCH_MAX)
         return error_set(error, MNEME_INVALID, "mneme_import_options.batch is %zu; at most %d",
                          out->batch, API_BATCH_MAX);
-    out->batch = out->batch ? out->batch : BATCH_DEFAULT;
+    size_t standard = m->far ? FAR_BATCH_DEFAULT : BATCH_DEFAULT;
+    out->batch = out->batch ? out->batch : standard;
     out->threads = (unsigned)size_min(size_max(out->threads, 1), THREADS_MAX);
     return 0;
 }
@@ -261,7 +288,7 @@ int mneme_import(mneme *m, const char *const *files, size_t count,
     if (!files && count)
         return error_set(error, MNEME_INVALID, "mneme_import: files is NULL");
     struct import import = {.m = m, .now_us = clock_wall_us()};
-    TRY(take_options(options, &import.options, error));
+    TRY(take_options(m, options, &import.options, error));
     TRY(source_open(&import.source, files, count, import.options.format,
                     &import.progress.bytes_total, error));
     import.progress.file = count ? files[0] : "";

@@ -84,6 +84,10 @@ int slot_reject(struct chunk *chunk, struct slot *slot, const mneme_error *why);
 int record_prepare(mneme *m, const struct input *input, const struct slot *slot, int64_t now_us,
                    struct write_set *set, bool *duplicate, mneme_error *error);
 
+/* Whether the preparation will look for a stored record, and for which. */
+bool record_is_looked_for(const struct input *input, const struct slot *slot,
+                          struct record_name *name);
+
 /* Whether a status speaks of the record and not of the store or the machine. */
 bool record_is_bad(int status);
 

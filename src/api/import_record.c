@@ -88,17 +88,20 @@ static int fill_like(const mneme_record *record, const mneme_record *stored, str
 }
 
 /* Whether what is stored under the record's id has the same content. */
-static int is_stored(mneme *m, const mneme_record *record, bool *same, mneme_error *error) {
-    AUTO_RECORDS struct record_set set = {0};
+static int is_stored(mneme *m, const struct write_set *set, const mneme_record *record, bool *same,
+                     mneme_error *error) {
+    AUTO_RECORDS struct record_set own = {0};
+    struct record_name name = {record->kind, record->id};
+    const struct stored_record *present;
+    bool was_known;
     AUTO_ARENA struct arena arena = {0};
     AUTO_BUF struct buf ours = BUF_INIT(JSON_SIZE_MAX), theirs = BUF_INIT(JSON_SIZE_MAX);
     mneme_record stored, filled;
     *same = false;
-    int status = store_get_one(m->store, record->kind, &record->id, &set, error);
-    if (status == MNEME_NOT_FOUND)
+    TRY(write_set_look(m, set, &name, &own, &present, &was_known, error));
+    if (!present || present->flags & MNEME_FLAG_DELETED)
         return 0;
-    TRY(status);
-    TRY(record_open(m, &set.records[0], &arena, &stored, error));
+    TRY(record_open(m, present, &arena, &stored, error));
     TRY(fill_like(record, &stored, &arena, &filled, error));
     TRY(content_of(&filled, &ours, error));
     TRY(content_of(&stored, &theirs, error));
@@ -172,7 +175,7 @@ int record_prepare(mneme *m, const struct input *input, const struct slot *slot,
         now_us = (int64_t)id_millis(&slot->id) * 1000;
     TRY(give_ids(&parsed.record, &slot->id, &arena, error));
     if (parsed.identity == IDENTITY_CONTENT)
-        TRY(is_stored(m, &parsed.record, duplicate, error));
+        TRY(is_stored(m, set, &parsed.record, duplicate, error));
     if (*duplicate)
         return 0;
     size_t count = set->count, plain_bytes[MNEME_KIND_COUNT];
@@ -183,6 +186,17 @@ int record_prepare(mneme *m, const struct input *input, const struct slot *slot,
         memcpy(set->plain_bytes, plain_bytes, sizeof plain_bytes);
     }
     return status;
+}
+
+bool record_is_looked_for(const struct input *input, const struct slot *slot,
+                          struct record_name *name) {
+    AUTO_ARENA struct arena arena = {.first_size = size_max(2 * slot->piece.text.size, 4096)};
+    struct exchange_record parsed;
+    if (input->format->parse(&slot->piece, input->path, &arena, &parsed, NULL))
+        return false; /* the reason is told when it is prepared */
+    bool replica = parsed.identity == IDENTITY_VERSION && parsed.record.kind == MNEME_EPISODE;
+    *name = (struct record_name){parsed.record.kind, parsed.record.id};
+    return (replica || parsed.identity == IDENTITY_CONTENT) && !id_is_zero(&name->id);
 }
 
 /* ---- Training ----------------------------------------------------------------------------- */
@@ -278,5 +292,6 @@ int import_train(mneme *m, struct source *source, int64_t now_us, mneme_error *e
     }
     int status = wanted ? train(&samples, source, now_us, error) : 0;
     arena_fini(&samples.arena);
-    return status;
+    /* Without a dictionary the import goes on; if the server stays away, the first commit tells. */
+    return status == MNEME_UNAVAILABLE || status == MNEME_UNCERTAIN ? 0 : status;
 }

@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 #include "api/handle.h"
+#include "api/remote.h"
 #include "store/kv.h"
 #include "store/mem.h"
-
-static const char mem_url[] = "mem:";
 
 int handle_check(const mneme *m, mneme_error *error) {
     if (!m)
@@ -20,25 +19,6 @@ int handle_check(const mneme *m, mneme_error *error) {
 
 const char *mneme_version_text(void) { return "0.1.0"; }
 
-/* "https://…", "libsql:…": letters, digits, + - . and a colon, longer than a drive letter. */
-static size_t scheme_size(const char *url) {
-    size_t n = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
-    return n > 1 && url[n] == ':' ? n : 0;
-}
-
-static int check_url(const char *url, mneme_error *error) {
-    if (!url || !*url)
-        return error_set(error, MNEME_INVALID,
-                         "the store's URL is empty; give a path such as memory.mdb");
-    size_t scheme = scheme_size(url);
-    if (scheme && strcmp(url, mem_url) != 0 && (url[scheme + 1] == '/' || !strchr(url, '/')))
-        return error_set(error, MNEME_INVALID,
-                         "this mneme knows no stores of kind \"%.*s:\"; give a path such as "
-                         "memory.mdb, or \"mem:\"",
-                         (int)scheme, url);
-    return 0;
-}
-
 static int check_options(const mneme_options *options, mneme_error *error) {
     int most = options->compression == MNEME_COMPRESS_GZIP ? 9 : 19;
     if ((int)options->compression < 0 || options->compression > MNEME_COMPRESS_ZSTD)
@@ -47,10 +27,10 @@ static int check_options(const mneme_options *options, mneme_error *error) {
     if (options->compression_level < 0 || options->compression_level > most)
         return error_set(error, MNEME_INVALID, "compression level %d is not between 1 and %d",
                          options->compression_level, most);
-    return 0;
+    return remote_check(&options->remote, error);
 }
 
-static int take_options(const mneme_options *given, mneme_options *out, mneme_error *error) {
+int options_take(const mneme_options *given, mneme_options *out, mneme_error *error) {
     *out = (mneme_options){.size = sizeof *out};
     if (!given)
         return 0;
@@ -84,23 +64,41 @@ static int mem_open(struct store **out, mneme_error *error) {
     return mem_store_open(device | 1, out, error);
 }
 
-static int store_open(const char *url, const mneme_options *options, struct store **out,
-                      mneme_error *error) {
+static int kv_open(const struct url *url, const mneme_options *options, struct store **out,
+                   mneme_error *error) {
     struct kv_options kv = {.must_exist = options->must_exist,
                             .read_only = options->read_only,
                             .allow_network_filesystem = options->allow_network_filesystem,
                             .max_stale_bytes = options->max_stale_bytes};
-    struct batched_options group = {.operations = options->batch_operations,
-                                    .interval_ms = options->batch_interval_ms,
-                                    .queue_operations = options->queue_operations};
+    return url_explain(url, kv_store_open(url->path, &kv, out, error), error);
+}
+
+static int bottom_open(mneme *m, const struct url *url, struct store **out, mneme_error *error) {
+    switch (url->kind) {
+    case URL_KV:
+        return kv_open(url, &m->options, out, error);
+    case URL_MEM:
+        return mem_open(out, error);
+    case URL_FILE:
+    case URL_REMOTE:
+        break;
+    }
+    TRY(remote_store_open(url, &m->options, out, &m->sql, &m->driver, error));
+    m->far = url->kind == URL_REMOTE;
+    return 0;
+}
+
+static int store_open(mneme *m, const struct url *url, mneme_error *error) {
+    struct batched_options group = {.operations = m->options.batch_operations,
+                                    .interval_ms = m->options.batch_interval_ms,
+                                    .queue_operations = m->options.queue_operations};
     struct store *below;
-    if (strcmp(url, mem_url) == 0)
-        TRY(mem_open(&below, error));
-    else
-        TRY(kv_store_open(url, &kv, &below, error));
-    int status = batched_open(below, &group, out, error);
+    TRY(bottom_open(m, url, &below, error));
+    int status = batched_open(below, &group, &m->queue, error);
     if (status)
         store_close(below);
+    else
+        m->store = m->queue;
     return status;
 }
 
@@ -114,31 +112,37 @@ static void handle_destroy(mneme *m) {
     mem_free(m);
 }
 
-static int handle_open(mneme *m, const char *url, mneme_error *error) {
-    size_t size = strlen(url) + 1;
+/* Texts of the options, secrets among them, are not needed any longer, and need not live. */
+static void forget_texts(mneme_remote_options *o) {
+    o->token = o->token_file = o->basic = o->replica_url = o->name_space = o->ca_file = NULL;
+}
+
+static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
+    size_t size = strlen(url->text) + 1;
     m->path = mem_alloc(size);
     if (!m->path)
-        return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
-    memcpy(m->path, url, size);
+        return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url->text);
+    memcpy(m->path, url->text, size);
     TRY(packer_open(&m->options, &m->packer, error));
-    TRY(store_open(url, &m->options, &m->store, error));
-    m->queue = m->store;
+    TRY(store_open(m, url, error));
+    forget_texts(&m->options.remote);
     TRY(caches_open(m, error));
     return dictionaries_create(m, &m->dictionaries, error);
 }
 
 int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
     mneme_options taken;
+    struct url parsed;
     if (!out)
         return error_set(error, MNEME_INVALID, "mneme_open: out is NULL");
-    TRY(check_url(url, error));
-    TRY(take_options(options, &taken, error));
+    TRY(url_parse(url, &parsed, error));
+    TRY(options_take(options, &taken, error));
     mneme *m = mem_zalloc(1, sizeof *m);
     if (!m)
         return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
     m->options = taken;
     m->generation = process_generation();
-    int status = handle_open(m, url, error);
+    int status = handle_open(m, &parsed, error);
     if (status) {
         handle_destroy(m);
         return status;
@@ -196,6 +200,7 @@ int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
                            .compression_skipped = packed.skipped,
                            .dictionary_bodies = packed.with_dictionary};
     caches_stats(m, stats->caches);
+    remote_stats(m->sql, m->driver, &stats->remote);
     snprintf(stats->path, sizeof stats->path, "%s", m->path);
     for (size_t i = 0; i < MNEME_KIND_COUNT; i++)
         stats->kinds[i] =
@@ -208,5 +213,12 @@ int mneme_backup(mneme *m, const char *path, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!path || !*path)
         return error_set(error, MNEME_INVALID, "the backup needs a path");
-    return store_backup(m->store, path, error);
+    struct url url;
+    TRY(url_parse(path, &url, error));
+    bool fits = url.kind == URL_KV || (url.kind == URL_FILE && m->driver && !m->far);
+    if (!fits)
+        return error_set(error, MNEME_INVALID,
+                         "a backup is a file of the kind of its store; give a plain path, or use "
+                         "export and import to bring records into a store of another kind");
+    return store_backup(m->store, url.path, error);
 }

@@ -1,6 +1,9 @@
 /*
  * read.c - the public calls that read, and how a stored record becomes a public one.
  */
+#define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
+#include <xxhash.h>
+
 #include "api/handle.h"
 
 enum { LIST_DEFAULT = 100, CHILDREN_PAGE = 1000 };
@@ -36,21 +39,36 @@ static int decode(mneme *m, const struct stored_record *stored, struct arena *ar
     return model_decode(stored, plain, arena, out, error);
 }
 
-static int attach_steps(mneme *m, mneme_record *episode, struct arena *arena, mneme_error *error) {
-    AUTO_RECORDS struct record_set stored = {0};
-    TRY(children_get(m, MNEME_STEP, &episode->id, false, &stored, error));
-    if (stored.count == 0)
+/* Decode steps and put them into their episode. */
+static int attach_steps(mneme *m, mneme_record *episode, const struct record_set *stored,
+                        struct arena *arena, mneme_error *error) {
+    if (stored->count == 0)
         return 0;
-    mneme_step *steps = arena_zalloc(arena, stored.count, sizeof *steps);
+    mneme_step *steps = arena_zalloc(arena, stored->count, sizeof *steps);
     if (!steps)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for %zu steps", stored.count);
-    for (size_t i = 0; i < stored.count; i++) {
+        return error_set(error, MNEME_NO_MEMORY, "no memory for %zu steps", stored->count);
+    for (size_t i = 0; i < stored->count; i++) {
         mneme_record step;
-        TRY(decode(m, &stored.records[i], arena, &step, error));
+        TRY(decode(m, &stored->records[i], arena, &step, error));
         steps[i] = *step.as.step;
     }
-    if (model_attach_steps(episode, steps, stored.count, arena))
-        return error_set(error, MNEME_NO_MEMORY, "no memory for %zu steps", stored.count);
+    if (model_attach_steps(episode, steps, stored->count, arena))
+        return error_set(error, MNEME_NO_MEMORY, "no memory for %zu steps", stored->count);
+    return 0;
+}
+
+static int read_steps(mneme *m, mneme_record *episode, struct arena *arena, mneme_error *error) {
+    AUTO_RECORDS struct record_set stored = {0};
+    TRY(children_get(m, MNEME_STEP, &episode->id, false, &stored, error));
+    return attach_steps(m, episode, &stored, arena, error);
+}
+
+int record_open_with(mneme *m, const struct stored_record *stored, const struct record_set *steps,
+                     struct arena *arena, mneme_record *out, mneme_error *error) {
+    TRY(decode(m, stored, arena, out, error));
+    if (steps)
+        TRY(attach_steps(m, out, steps, arena, error));
+    out->flags &= ~(uint32_t)FLAG_LOOSE;
     return 0;
 }
 
@@ -83,7 +101,7 @@ int record_open(mneme *m, const struct stored_record *stored, struct arena *aren
     TRY(decode(m, stored, arena, out, error));
     for (unsigned attempt = 0; has_own_steps(out) && attempt < API_RETRIES; attempt++) {
         bool current;
-        TRY(attach_steps(m, out, arena, error));
+        TRY(read_steps(m, out, arena, error));
         TRY(is_current(m, out, &current, error));
         if (current)
             break;
@@ -107,28 +125,28 @@ int record_open(mneme *m, const struct stored_record *stored, struct arena *aren
  */
 enum { CURSOR_BYTES = 32 };
 
-static void hash_add(uint8_t hash[PACK_SHA256_SIZE], const void *data, size_t size) {
-    uint8_t both[2 * PACK_SHA256_SIZE];
-    memcpy(both, hash, PACK_SHA256_SIZE);
-    sha256(slice_of(data, size), both + PACK_SHA256_SIZE);
-    sha256(slice_of(both, sizeof both), hash);
+static void hash_slice(XXH3_state_t *state, struct slice s) {
+    XXH3_64bits_update(state, &s.size, sizeof s.size);
+    XXH3_64bits_update(state, s.data, s.size);
 }
 
+/* No secret and no signature: a caller who makes cursors of his own fools himself only. */
 static uint64_t cursor_hash(const struct store_query *query, const uint8_t *position) {
-    uint8_t hash[PACK_SHA256_SIZE] = {0};
     int64_t numbers[] = {(int64_t)query->kind, (int64_t)query->order,
                          query->has_since,     query->since_us,
                          query->has_until,     query->until_us,
                          query->has_parent,    (int64_t)query->filter_count};
-    hash_add(hash, numbers, sizeof numbers);
-    hash_add(hash, query->parent.bytes, sizeof query->parent.bytes);
-    hash_add(hash, query->id_prefix.data, query->id_prefix.size);
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    XXH3_64bits_update(&state, numbers, sizeof numbers);
+    XXH3_64bits_update(&state, query->parent.bytes, sizeof query->parent.bytes);
+    hash_slice(&state, query->id_prefix);
     for (size_t i = 0; i < query->filter_count; i++) {
-        hash_add(hash, query->filters[i].name.data, query->filters[i].name.size);
-        hash_add(hash, query->filters[i].value.data, query->filters[i].value.size);
+        hash_slice(&state, query->filters[i].name);
+        hash_slice(&state, query->filters[i].value);
     }
-    hash_add(hash, position, CURSOR_BYTES - 8);
-    return get_be64(hash);
+    XXH3_64bits_update(&state, position, CURSOR_BYTES - 8);
+    return XXH3_64bits_digest(&state);
 }
 
 int cursor_write(const struct store_query *query, const struct position *at, struct arena *arena,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/handle.h"
+#include "api/url.h"
 #include "store/kv.h"
 
 enum { MESSAGE_HEAD = 3 };
@@ -179,11 +180,9 @@ static int child_died(int state, const char *path, mneme_finding *finding, void 
     return error_set(error, MNEME_CORRUPT, "%s: %s; restore it from a backup", path, text);
 }
 
-int mneme_verify(const char *path, mneme_finding *finding, void *context,
-                 mneme_verify_report *report, mneme_error *error) {
+static int verify_in_child(const char *path, mneme_finding *finding, void *context,
+                           mneme_verify_report *report, mneme_error *error) {
     int ends[2];
-    if (!path || !*path)
-        return error_set(error, MNEME_INVALID, "verify needs the path of a store");
     if (pipe2(ends, O_CLOEXEC) != 0)
         return error_set_errno(error, errno, "cannot start the check");
     pid_t child = fork();
@@ -211,4 +210,25 @@ int mneme_verify(const char *path, mneme_finding *finding, void *context,
     if (report)
         *report = (mneme_verify_report){summary.records, summary.bytes, findings};
     return status;
+}
+
+int mneme_verify(const char *path, mneme_finding *finding, void *context,
+                 mneme_verify_report *report, mneme_error *error) {
+    struct url url;
+    if (!path || !*path)
+        return error_set(error, MNEME_INVALID, "verify needs the path of a store");
+    TRY(url_parse(path, &url, error));
+    switch (url.kind) {
+    case URL_KV: {
+        int status = verify_in_child(url.path, finding, context, report, error);
+        return url_explain(&url, status, error);
+    }
+    case URL_FILE:
+        return verify_file(path, finding, context, report, error);
+    case URL_MEM:
+    case URL_REMOTE:
+        break;
+    }
+    return error_set(error, MNEME_UNSUPPORTED,
+                     "verify checks a file; open this store and use mneme_verify_records");
 }

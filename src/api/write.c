@@ -159,11 +159,13 @@ static int complete_once(mneme *m, struct write_set *set, const mneme_id *id,
                          const mneme_completion *completion, const mneme_write *how,
                          mneme_error *error) {
     AUTO_RECORDS struct record_set stored = {0};
+    AUTO_RECORDS struct record_set steps = {0};
     mneme_record record;
     TRY(store_get_one(m->store, MNEME_EPISODE, id, &stored, error));
     TRY(check_not_completed(&stored.records[0], error));
-    TRY(write_set_drop_children(m, set, id, MNEME_STEP, MUTATION_PURGE, error));
-    TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
+    TRY(children_get(m, MNEME_STEP, id, false, &steps, error));
+    TRY(write_set_drop(set, id, MNEME_STEP, MUTATION_PURGE, &steps, error));
+    TRY(record_open_with(m, &stored.records[0], &steps, &set->arena, &record, error));
     mneme_episode episode = *record.as.episode;
     complete_with(&episode, completion, clock_wall_us());
     record.as.episode = &episode;
@@ -188,7 +190,7 @@ static int complete_loosely(mneme *m, struct write_set *set, const mneme_id *id,
     mneme_record record;
     TRY(store_get_one(m->store, MNEME_EPISODE, id, &stored, error));
     TRY(check_not_completed(&stored.records[0], error));
-    TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
+    TRY(record_open_with(m, &stored.records[0], NULL, &set->arena, &record, error));
     mneme_episode episode = *record.as.episode;
     complete_with(&episode, completion, clock_wall_us());
     episode.steps = (mneme_step_list){NULL, 0};
@@ -207,12 +209,14 @@ static void move_steps_in(mneme *m, const mneme_id *id) {
     for (unsigned attempt = 0; attempt < API_RETRIES; attempt++) {
         AUTO_WRITES struct write_set set = {0};
         AUTO_RECORDS struct record_set stored = {0};
+        AUTO_RECORDS struct record_set steps = {0};
         mneme_record record;
         struct mutation *put;
         if (store_get_one(m->store, MNEME_EPISODE, id, &stored, NULL) ||
             !(stored.records[0].flags & FLAG_LOOSE) ||
-            write_set_drop_children(m, &set, id, MNEME_STEP, MUTATION_PURGE, NULL) ||
-            record_open(m, &stored.records[0], &set.arena, &record, NULL))
+            children_get(m, MNEME_STEP, id, false, &steps, NULL) ||
+            write_set_drop(&set, id, MNEME_STEP, MUTATION_PURGE, &steps, NULL) ||
+            record_open_with(m, &stored.records[0], &steps, &set.arena, &record, NULL))
             return;
         record.version = (mneme_version){0};
         if (write_set_put(m, &set, &record, &put, NULL))
@@ -302,12 +306,17 @@ static int record_edit_tags(struct arena *arena, mneme_record *record, mneme_tex
 static int tag_once(mneme *m, struct write_set *set, mneme_kind kind, const mneme_id *id,
                     mneme_text tag, bool add, const mneme_write *how, mneme_error *error) {
     AUTO_RECORDS struct record_set stored = {0};
+    AUTO_RECORDS struct record_set steps = {0};
     mneme_record record;
     bool changed;
     TRY(store_get_one(m->store, kind, id, &stored, error));
-    if (stored.records[0].flags & FLAG_LOOSE) /* what is put has the steps inside */
-        TRY(write_set_drop_children(m, set, id, MNEME_STEP, MUTATION_PURGE, error));
-    TRY(record_open(m, &stored.records[0], &set->arena, &record, error));
+    bool loose = stored.records[0].flags & FLAG_LOOSE;
+    if (loose) { /* what is put has the steps inside */
+        TRY(children_get(m, MNEME_STEP, id, false, &steps, error));
+        TRY(write_set_drop(set, id, MNEME_STEP, MUTATION_PURGE, &steps, error));
+    }
+    TRY(record_open_with(m, &stored.records[0], loose ? &steps : NULL, &set->arena, &record,
+                         error));
     TRY(record_edit_tags(&set->arena, &record, tag, add, &changed, error));
     if (changed) {
         struct mutation *put;

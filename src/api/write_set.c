@@ -57,6 +57,26 @@ int write_set_put(mneme *m, struct write_set *set, const mneme_record *filled,
     return 0;
 }
 
+int write_set_look(mneme *m, const struct write_set *set, const struct record_name *name,
+                   struct record_set *own, const struct stored_record **out, bool *was_known,
+                   mneme_error *error) {
+    const struct known *known = set->known;
+    const struct record_set *from = known ? &known->set : NULL;
+    size_t i = 0, found;
+    while (known && i < known->count &&
+           !(known->names[i].kind == name->kind && id_equal(&known->names[i].id, &name->id)))
+        i++;
+    *was_known = known && i < known->count;
+    if (*was_known) {
+        found = known->found[i];
+    } else {
+        TRY(store_get(m->store, name, 1, own, &found, error));
+        from = own;
+    }
+    *out = found == SIZE_MAX ? NULL : &from->records[found];
+    return 0;
+}
+
 /* ---- A record with all that belongs to it ------------------------------------------------- */
 
 /* The records under an episode as they are now are the ones that the batch deals with: nothing
@@ -72,20 +92,25 @@ static int guard_children(struct write_set *set, const mneme_id *parent, mneme_k
     return 0;
 }
 
+int write_set_drop(struct write_set *set, const mneme_id *parent, mneme_kind kind,
+                   enum mutation_op op, const struct record_set *children, mneme_error *error) {
+    TRY(guard_children(set, parent, kind, children, error));
+    for (size_t i = 0; i < children->count; i++) {
+        struct mutation *drop =
+            write_set_add(set, op, CONDITION_VERSION, kind, &children->records[i].id);
+        if (!drop)
+            return no_memory(error);
+        drop->expect_version = children->records[i].version;
+    }
+    return 0;
+}
+
 int write_set_drop_children(mneme *m, struct write_set *set, const mneme_id *parent,
                             mneme_kind kind, enum mutation_op op, mneme_error *error) {
     AUTO_RECORDS struct record_set children = {0};
     batched_drain(m->queue); /* what was queued before is part of what is read */
     TRY(children_get(m, kind, parent, true, &children, error));
-    TRY(guard_children(set, parent, kind, &children, error));
-    for (size_t i = 0; i < children.count; i++) {
-        struct mutation *drop =
-            write_set_add(set, op, CONDITION_VERSION, kind, &children.records[i].id);
-        if (!drop)
-            return no_memory(error);
-        drop->expect_version = children.records[i].version;
-    }
-    return 0;
+    return write_set_drop(set, parent, kind, op, &children, error);
 }
 
 /* Steps of an open episode become records of their own, with the episode's version if it has one.
@@ -118,13 +143,14 @@ static bool how_only_new(const mneme_write *how) { return how && how->only_new; 
  */
 static int guard_replica(mneme *m, struct write_set *set, const mneme_record *filled, bool *late,
                          mneme_error *error) {
-    AUTO_RECORDS struct record_set present = {0};
+    AUTO_RECORDS struct record_set own = {0};
     struct record_name name = {MNEME_EPISODE, filled->id};
     struct stored_record stored = {.flags = MNEME_FLAG_DELETED};
-    size_t found;
-    TRY(store_get(m->store, &name, 1, &present, &found, error));
-    if (found != SIZE_MAX)
-        stored = present.records[found];
+    const struct stored_record *present;
+    bool was_known;
+    TRY(write_set_look(m, set, &name, &own, &present, &was_known, error));
+    if (present)
+        stored = *present;
     *late = version_compare(filled->version, stored.version) <= 0;
     if (*late)
         return 0;
@@ -142,6 +168,24 @@ static int guard_replica(mneme *m, struct write_set *set, const mneme_record *fi
                : 0;
 }
 
+/* Whether an episode is known not to be there, so that it has no steps to drop; then that is a
+ * condition of the batch (*absent). */
+static int guard_absent(mneme *m, struct write_set *set, const mneme_record *filled, bool *absent,
+                        mneme_error *error) {
+    AUTO_RECORDS struct record_set own = {0};
+    struct record_name name = {MNEME_EPISODE, filled->id};
+    const struct stored_record *present;
+    *absent = false;
+    if (!set->known)
+        return 0;
+    TRY(write_set_look(m, set, &name, &own, &present, absent, error));
+    *absent = *absent && (!present || present->flags & MNEME_FLAG_DELETED);
+    if (*absent &&
+        !write_set_add(set, MUTATION_CHECK, CONDITION_ABSENT, MNEME_EPISODE, &filled->id))
+        return no_memory(error);
+    return 0;
+}
+
 /* What of an episode goes in besides its own record. `given` says whether its id came from the
  * caller, so that it may be there already. */
 static int put_episode(mneme *m, struct write_set *set, const mneme_record *filled, bool given,
@@ -149,9 +193,11 @@ static int put_episode(mneme *m, struct write_set *set, const mneme_record *fill
     bool replica = how_keeps(how) && !version_is_zero(filled->version);
     struct mutation *put;
     if (given && !replica && !how_only_new(how)) {
-        bool sealed = filled->as.episode->end_us != 0;
-        TRY(write_set_drop_children(m, set, &filled->id, MNEME_STEP,
-                                    sealed ? MUTATION_PURGE : MUTATION_DELETE, error));
+        bool absent, sealed = filled->as.episode->end_us != 0;
+        TRY(guard_absent(m, set, filled, &absent, error));
+        if (!absent)
+            TRY(write_set_drop_children(m, set, &filled->id, MNEME_STEP,
+                                        sealed ? MUTATION_PURGE : MUTATION_DELETE, error));
     }
     bool late = false;
     if (replica)

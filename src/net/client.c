@@ -234,7 +234,9 @@ static enum net_verdict perform(struct call *call, struct net_connection *connec
         return verdict;
     }
     call->uncertain |= response->sent && status != MNEME_TOO_LARGE;
-    if ((status != MNEME_UNAVAILABLE && status != MNEME_NO_MEMORY) || attempt.hopeless)
+    /* What there was no memory for may have been done; asking again tells. */
+    bool unread = status == MNEME_NO_MEMORY && response->sent;
+    if ((status != MNEME_UNAVAILABLE && !unread) || attempt.hopeless)
         return NET_FAILED;
     return response->sent ? NET_AGAIN_IF_IDEMPOTENT : NET_AGAIN;
 }

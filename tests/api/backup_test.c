@@ -71,8 +71,8 @@ static void backup_while_others_write__is_whole_and_of_one_moment(void **state) 
         unsigned before = writer.batches;
         OK(mneme_backup(writer.m, path, &error), &error);
         unsigned after = writer.batches + 1; /* one may be under way */
-        assert_verified(path);
-        mneme *copy = store_open_quiet(path);
+        assert_verified(home_url(path));
+        mneme *copy = store_open_quiet(home_url(path));
         assert_prefix(copy, before, after);
         put_pattern(copy, "a copy", "is a store of its own");
         store_close_ok(copy);
@@ -101,7 +101,7 @@ static void backup__has_everything_and_is_private(void **state) {
     umask(mask);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    mneme *copy = store_open_quiet(path);
+    mneme *copy = store_open_quiet(home_url(path));
     mneme_bytes first = store_text_ok(m), second = store_text_ok(copy);
     assert_same_text(&first, &second);
     mneme_bytes_free(&first);
@@ -127,7 +127,7 @@ static void backup__takes_queued_writes_along(void **state) {
     mneme_record record = {.kind = MNEME_PATTERN, .as.pattern = &pattern};
     OK(mneme_put(m, &record, 1, &how, NULL, &error), &error);
     OK(mneme_backup(m, home_file(home, "copy.mdb"), &error), &error);
-    mneme *copy = store_open_quiet(home_file(home, "copy.mdb"));
+    mneme *copy = store_open_quiet(home_url(home_file(home, "copy.mdb")));
     assert_int_equal(count_records(copy, MNEME_PATTERN), 1);
     store_close_ok(copy);
     store_close_ok(m);

@@ -333,6 +333,12 @@ static void assert_first_ids(mneme *m, size_t count) {
     mneme_page_release(m, page);
 }
 
+/* Until something was flushed, which takes some stores longer than a round. */
+static void wait_for_a_flush(const struct prefix *prefix) {
+    for (unsigned i = 0; *prefix->flushed == 0 && i < 30000; i++)
+        usleep(1000);
+}
+
 /* What is there after a kill is what was written up to some moment, and all that was flushed. */
 static void relaxed_writes_after_a_kill__are_a_prefix(void **state) {
     struct home *home = *state;
@@ -342,6 +348,8 @@ static void relaxed_writes_after_a_kill__are_a_prefix(void **state) {
     for (unsigned round = 0; round < 15; round++) {
         pid_t child = child_start(write_relaxed, &prefix);
         usleep(10000 + round * 1700);
+        if (round == 14)
+            wait_for_a_flush(&prefix);
         kill(child, SIGKILL);
         assert_int_equal(child_wait(child), 1000 + SIGKILL);
         mneme *m = store_open_quiet(home->path);

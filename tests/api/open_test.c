@@ -57,12 +57,7 @@ static void mem_url__is_a_store_that_ends_with_its_handle(void **state) {
 }
 
 static void url_of_another_kind__is_refused(void **state) {
-    static const char *const urls[] = {"https://example.com/x",
-                                       "libsql://db.example.com",
-                                       "http://localhost:8080",
-                                       "file:memory.db",
-                                       "mem:x",
-                                       "sqlite:a"};
+    static const char *const urls[] = {"mem:x", "sqlite:a", "postgres://localhost/x", "ftp://host"};
     (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         mneme *m = NULL;
@@ -70,6 +65,50 @@ static void url_of_another_kind__is_refused(void **state) {
         REFUSED(mneme_open(urls[i], NULL, &m, &error), MNEME_INVALID, &error);
         assert_null(m);
     }
+}
+
+static void file_url_that_names_no_file__is_refused(void **state) {
+    static const char *const urls[] = {"file:", "file://", "file://host/memory.db", "FILE:"};
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        mneme *m = NULL;
+        mneme_error error;
+        REFUSED(mneme_open(urls[i], NULL, &m, &error), MNEME_INVALID, &error);
+        assert_null(m);
+    }
+}
+
+static void file_url__has_three_spellings(void **state) {
+    static const char *const spellings[] = {"file:", "file://", "file://localhost"};
+    struct home *home = *state;
+    char url[512];
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        snprintf(url, sizeof url, "%s%s", spellings[i], home_file(home, "memory.db"));
+        mneme *m = store_open_quiet(url);
+        put_pattern(m, "name", "description");
+        assert_int_equal(count_records(m, MNEME_PATTERN), i + 1);
+        store_close_ok(m);
+    }
+}
+
+static void file_of_the_other_kind__is_named_with_its_url(void **state) {
+    struct home *home = *state;
+    char url[512];
+    const char *sqlite = home_file(home, "memory.db");
+    mneme *m = NULL;
+    mneme_error error;
+    snprintf(url, sizeof url, "file:%s", sqlite);
+    store_close_ok(store_open_quiet(url));
+    store_close_ok(store_open_quiet(home->path));
+    REFUSED(mneme_open(sqlite, NULL, &m, &error), MNEME_CORRUPT, &error);
+    snprintf(url, sizeof url, "file://%s", sqlite);
+    assert_says(&error, url);
+    REFUSED(mneme_verify(sqlite, NULL, NULL, NULL, &error), MNEME_CORRUPT, &error);
+    assert_says(&error, url);
+    snprintf(url, sizeof url, "file:%s", home->path);
+    REFUSED(mneme_open(url, NULL, &m, &error), MNEME_CORRUPT, &error);
+    assert_says(&error, "without \"file:\"");
+    store_close_ok(store_open_quiet(home->path)); /* and nothing has happened to it */
 }
 
 static void path_that_is_no_plain_file__is_refused(void **state) {
@@ -372,7 +411,15 @@ static void null_arguments__are_refused(void **state) {
     REFUSED(mneme_stats_get(NULL, NULL, &e), MNEME_INVALID, &e);
     REFUSED(mneme_stats_get(m, NULL, &e), MNEME_INVALID, &e);
     REFUSED(mneme_stats_get(m, &(mneme_stats){.size = 1}, &e), MNEME_INVALID, &e);
+    REFUSED(mneme_verify_records(NULL, NULL, NULL, NULL, &e), MNEME_INVALID, &e);
+    REFUSED(mneme_doctor(NULL, NULL, NULL, NULL, NULL, &e), MNEME_INVALID, &e);
+    REFUSED(mneme_doctor("", NULL, NULL, NULL, NULL, &e), MNEME_INVALID, &e);
+    REFUSED(mneme_doctor("mem:", NULL, NULL, NULL, &(mneme_doctor_report){0}, &e), MNEME_INVALID,
+            &e);
+    OK(mneme_doctor("mem:", NULL, NULL, NULL, NULL, &e), &e);
     REFUSED(mneme_backup(NULL, "x", &e), MNEME_INVALID, &e);
+    REFUSED(mneme_backup(m, "file:x", &e), MNEME_INVALID, &e);
+    REFUSED(mneme_backup(m, "https://host", &e), MNEME_INVALID, &e);
     REFUSED(mneme_backup(m, NULL, &e), MNEME_INVALID, &e);
     REFUSED(mneme_backup(m, "", &e), MNEME_INVALID, &e);
     REFUSED(mneme_train(NULL, NULL, &e), MNEME_INVALID, &e);
@@ -411,6 +458,9 @@ int main(void) {
         CASE(relative_path__is_made_where_the_process_stands),
         CASE(mem_url__is_a_store_that_ends_with_its_handle),
         CASE(url_of_another_kind__is_refused),
+        CASE(file_url_that_names_no_file__is_refused),
+        CASE(file_url__has_three_spellings),
+        CASE(file_of_the_other_kind__is_named_with_its_url),
         CASE(path_that_is_no_plain_file__is_refused),
         CASE(path_that_is_too_long__is_refused),
         CASE(file_or_directory_without_permission__is_refused),

@@ -12,7 +12,19 @@ NAMES = ["store.url", "store.durability", "store.compression", "store.compressio
          "cache.fill_by_writes", "cache.access_weight", "cache.recency_weight",
          *(f"cache.{cache}{which}" for cache in ("episodes", "patterns", "queries")
            for which in ("", "_bytes", "_entries", "_ttl_s", "_ttl_min_s", "_ttl_max_s")),
+         *(f"remote.{key}" for key in (
+             "token", "token_file", "basic", "replica_url", "namespace", "encoding",
+             "allow_plain_http", "ca_file", "pool_min", "pool_max", "pool_idle_ms", "pool_age_ms",
+             "acquire_ms", "connect_ms", "timeout_ms", "stall_ms", "attempts", "breaker_failures",
+             "breaker_open_ms", "refresh_ms")),
+         *(f"sqlite.{key}" for key in ("connections", "statements", "busy_ms")),
          "output.color"]
+REMOTE_VALUES = {"token_file": "/t", "replica_url": "https://replica", "namespace": "n",
+                 "encoding": "json", "allow_plain_http": "on", "ca_file": "/ca", "pool_min": "1",
+                 "pool_max": "2", "pool_idle_ms": "3", "pool_age_ms": "4", "acquire_ms": "5",
+                 "connect_ms": "6", "timeout_ms": "7", "stall_ms": "8", "attempts": "9",
+                 "breaker_failures": "10", "breaker_open_ms": "11", "refresh_ms": "12"}
+SQLITE_VALUES = {"connections": "13", "statements": "14", "busy_ms": "15"}
 CACHE_VALUES = {"enabled": "off", "fill_by_writes": "off", "access_weight": "0.25",
                 "recency_weight": "1",
                 **{f"{cache}{which}": value for cache in ("episodes", "patterns", "queries")
@@ -68,6 +80,7 @@ class Config(CliCase):
                   "compression_level": "9", "batch_operations": "7", "batch_interval_ms": "8"}
         lines = lambda of: "".join(f"{k} = {v}\n" for k, v in of.items())
         self.write(self.user, "[store]\n" + lines(values) + "[cache]\n" + lines(CACHE_VALUES) +
+                   "[remote]\n" + lines(REMOTE_VALUES) + "[sqlite]\n" + lines(SQLITE_VALUES) +
                    "[output]\ncolor = never\n")
         from_file = {name: value for name, (value, _) in self.settings().items()}
         self.user.unlink()
@@ -75,11 +88,16 @@ class Config(CliCase):
                      for k, v in values.items()}
         variables |= {"MNEME_CACHE" + ("" if k == "enabled" else "_" + k.upper()): v
                       for k, v in CACHE_VALUES.items()}
+        variables |= {"MNEME_TOKEN_FILE" if k == "token_file" else "MNEME_REMOTE_" + k.upper(): v
+                      for k, v in REMOTE_VALUES.items()}
+        variables |= {"MNEME_SQLITE_" + k.upper(): v for k, v in SQLITE_VALUES.items()}
         from_environment = {n: v for n, (v, _) in self.settings(NO_COLOR="1",
                                                                 **variables).items()}
         self.assertEqual(from_file, from_environment)
+        remote = {"token": "", "token_file": "", "basic": "", **REMOTE_VALUES}
         self.assertEqual(list(from_file.values()),
-                         [*values.values(), *CACHE_VALUES.values(), "never"])
+                         [*values.values(), *CACHE_VALUES.values(), *remote.values(),
+                          *SQLITE_VALUES.values(), "never"])
 
     def test_plain_page__shows_origins_when_asked(self):
         self.assertIn("default", self.good("config", "show", "--origin").out)
@@ -167,6 +185,34 @@ class Config(CliCase):
         self.assertEqual(self.settings("--no-cache", MNEME_CACHE="on")["cache.enabled"],
                          ("off", "option --no-cache"))
         self.good("--no-cache", "query", "--store", "mem:")
+
+    def test_secrets__come_from_the_environment_and_are_not_shown(self):
+        canary = "canary-SECRET"
+        for variables, origin in (
+                ({"MNEME_TOKEN": canary}, "environment MNEME_TOKEN"),
+                ({"TURSO_AUTH_TOKEN": canary}, "environment TURSO_AUTH_TOKEN"),
+                ({"TURSO_AUTH_TOKEN": canary, "MNEME_TOKEN": canary}, "environment MNEME_TOKEN")):
+            self.assertEqual(self.settings(**variables)["remote.token"], ("***", origin))
+            self.assertNotIn("SECRET", self.good("config", "show", environment=variables).out)
+        self.assertEqual(self.settings(MNEME_BASIC=f"user:{canary}")["remote.basic"][0], "***")
+        for key in ("token", "basic"):
+            self.write(self.user, f"[remote]\n{key} = {canary}\n")
+            run = self.bad(2, "is a secret", "config", "show")
+            self.assertIn(f"{self.user}:2: ", run.err)
+            self.assertIn("token_file = PATH", run.err)
+            self.assertNotIn("SECRET", run.err)
+
+    def test_urls_with_secrets__are_cut(self):
+        for url in ("https://user:canary-SECRET@host/x", "libsql://host?authToken=SECRET"):
+            settings = self.settings(MNEME_STORE=url, MNEME_REMOTE_REPLICA_URL=url)
+            scheme = url.split(":")[0]
+            self.assertEqual(settings["store.url"][0], f"{scheme}://***")
+            self.assertEqual(settings["remote.replica_url"][0], f"{scheme}://***")
+
+    def test_pool__must_not_have_more_than_it_may(self):
+        self.bad(2, "remote.pool_min, 9 (environment MNEME_REMOTE_POOL_MIN), must not be more than "
+                 "remote.pool_max, 8 (default)", "query",
+                 environment={"MNEME_REMOTE_POOL_MIN": "9"})
 
     def test_no_home__says_what_to_do(self):
         del self.environment["HOME"]

@@ -9,11 +9,12 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import CliCase
 
-COMMANDS = """init, import, export, query, stats, verify, backup, train, config show, completion,
-    help, version, episode start, episode step, episode complete, episode show, episode list,
-    episode delete, pattern put, pattern show, pattern list, pattern delete, heuristic put,
-    heuristic show, heuristic list, heuristic delete, relation put, relation show, relation list,
-    relation delete, tag add, tag remove, tag list""".replace("\n", " ").split(",")
+COMMANDS = """init, import, export, query, stats, doctor, verify, backup, train, config show,
+    completion, help, version, episode start, episode step, episode complete, episode show,
+    episode list, episode delete, pattern put, pattern show, pattern list, pattern delete,
+    heuristic put, heuristic show, heuristic list, heuristic delete, relation put,
+    relation show, relation list, relation delete,
+    tag add, tag remove, tag list""".replace("\n", " ").split(",")
 
 
 class Help(CliCase):
@@ -44,8 +45,11 @@ class Help(CliCase):
         text = " ".join(self.good("help", "config", "show").out.split())
         for line in self.good("--json", "config", "show").lines:
             section, key = line["name"].split(".")
-            rule = f"MNEME_CACHE_{key.upper()}" if section == "cache" else f"MNEME_{key.upper()}"
+            prefix = {"cache": "CACHE_", "remote": "REMOTE_", "sqlite": "SQLITE_"}.get(section, "")
+            rule = f"MNEME_{prefix}{key.upper()}"
             self.assertTrue(line["environment"] == rule or line["environment"] in text, line)
+            if section in ("remote", "sqlite") and line["environment"] == rule:
+                self.assertIn(f"`{key}`", text)
             if section == "cache":
                 known = [key] + [key.replace(cache + "_", "NAME_") for cache in
                                  ("episodes", "patterns", "queries")]
@@ -81,6 +85,14 @@ class Suggestions(CliCase):
         self.bad(2, "no option '--limt' of 'query'; did you mean '--limit'?", "query", "--limt=3")
         self.bad(2, "did you mean '--store'?", "--sotre", "x", "query")
         self.bad(2, "no option '-x' of 'query'", "query", "-x")
+
+    def test_secret__is_refused_as_an_option_and_not_repeated(self):
+        for arguments in (["--token", "SECRET"], ["--token=SECRET"], ["--auth-token=SECRET"],
+                          ["--password", "SECRET"]):
+            for line in ([*arguments, "query"], ["query", *arguments]):
+                run = self.bad(2, "--token-file PATH", *line)
+                self.assertIn("$MNEME_TOKEN", run.err)
+                self.assertNotIn("SECRET", run.err)
 
     def test_misuse__names_what_is_expected(self):
         self.bad(2, "'episode start' needs --task TEXT", "episode", "start")
@@ -126,6 +138,9 @@ class Completion(CliCase):
                          ["completion.bash"])
         self.assertEqual(self.complete_in_bash("mneme", "--store", "completion.b"),
                          ["completion.bash"])
+        self.assertEqual(self.complete_in_bash("mneme", "--token-file", "completion.b"),
+                         ["completion.bash"])
+        self.assertEqual(self.complete_in_bash("mneme", "--token-file", "x", "doc"), ["doctor"])
         self.assertEqual(self.complete_in_bash("mneme", "query", "--tag", ""), [])
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")

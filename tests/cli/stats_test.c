@@ -147,12 +147,106 @@ static void cli_stats__json_names_every_figure_of_each_cache(void **state) {
     free(text);
 }
 
+/* ---- Servers and SQLite files -------------------------------------------------------------- */
+
+static mneme_stats server_stats(void) {
+    mneme_stats stats = {.size = sizeof stats, .path = "https://host"};
+    stats.commits = 8;
+    stats.compressed_in = 10240;
+    stats.compressed_out = 5120;
+    stats.remote = (mneme_remote_stats){.dialect = "hrana",
+                                        .requests = 1001,
+                                        .repeats = 2,
+                                        .retries = 3,
+                                        .failures = 4,
+                                        .retries_refused = 5,
+                                        .bytes_up = 6144,
+                                        .bytes_down = 7168,
+                                        .connects = 8,
+                                        .reuses = 993,
+                                        .closed_by_idle = 9,
+                                        .closed_by_age = 10,
+                                        .closed_by_failure = 11,
+                                        .open = 12,
+                                        .idle = 13,
+                                        .target = 14};
+    return stats;
+}
+
+static void cli_stats__page_tells_of_a_server_what_applies(void **state) {
+    (void)state;
+    mneme_stats stats = server_stats();
+    char *text = print(&stats, false, 80);
+    assert_non_null(strstr(text, "Store     https://host\n"
+                                 "Commits   8\n"
+                                 "Server    1,001 requests, 3 tried again, 4 failed\n"
+                                 "Wire      6.0 KiB up, 7.0 KiB down\n"
+                                 "Bodies    10.0 KiB written, 5.0 KiB after compression\n"
+                                 "Pool      12 open, 13 idle; aims at 14; 8 made, 993 used again\n"
+                                 "\n"
+                                 "KIND"));
+    free(text);
+    stats.remote.waits = 15;
+    stats.remote.wait_us = 2000000;
+    stats.remote.acquire_timeouts = 16;
+    stats.remote.breaker = MNEME_BREAKER_OPEN;
+    stats.remote.breaker_opened = 17;
+    stats.remote.breaker_refused = 18;
+    stats.remote.replica_reads = 19;
+    stats.remote.replica_fallbacks = 20;
+    text = print(&stats, false, 80);
+    assert_non_null(strstr(text, "Waits     15 for a connection, 2 s in all, 16 in vain; 0 now\n"
+                                 "Breaker   open; opened 17 times, 18 requests failed at once\n"
+                                 "Replica   19 reads, 20 more went to the primary\n"));
+    free(text);
+}
+
+static void cli_stats__page_tells_of_an_sqlite_file(void **state) {
+    (void)state;
+    mneme_stats stats = {.size = sizeof stats, .path = "file:memory.db"};
+    stats.remote = (mneme_remote_stats){
+        .dialect = "sqlite", .requests = 1, .repeats = 2, .prepared = 3, .prepare_hits = 4};
+    char *text = print(&stats, false, 80);
+    assert_non_null(strstr(text, "SQLite    1 transactions and reads, 2 of them run again\n"
+                                 "Prepared  3 statements made ready, 4 found ready\n\n"));
+    free(text);
+    stats.remote.prepare_evictions = 5;
+    stats.remote.prepare_refreshes = 6;
+    text = print(&stats, false, 80);
+    assert_non_null(strstr(text, "4 found ready, 5 dropped for room, 6 for age or new tables\n"));
+    free(text);
+}
+
+static void cli_stats__json_names_every_figure_of_a_server(void **state) {
+    (void)state;
+    mneme_stats stats = server_stats();
+    char *text = print(&stats, true, 80);
+    assert_non_null(strstr(
+        text, ",\"remote\":{\"dialect\":\"hrana\",\"breaker\":\"closed\",\"requests\":1001,"
+              "\"repeats\":2,\"retries\":3,\"failures\":4,\"retries_refused\":5,\"bytes_up\":6144,"
+              "\"bytes_down\":7168,\"connects\":8,\"reuses\":993,\"closed_by_idle\":9,"
+              "\"closed_by_age\":10,\"closed_by_failure\":11,\"waits\":0,\"wait_us\":0,"
+              "\"acquire_timeouts\":0,\"open\":12,\"idle\":13,\"waiting\":0,\"target\":14,"
+              "\"breaker_opened\":0,\"breaker_refused\":0,\"replica_reads\":0,"
+              "\"replica_fallbacks\":0,\"prepared\":0,\"prepare_hits\":0,"
+              "\"prepare_evictions\":0,\"prepare_refreshes\":0,\"compressed_in\":10240,"
+              "\"compressed_out\":5120},\"caches\":"));
+    free(text);
+    stats = (mneme_stats){.size = sizeof stats, .path = "memory.mdb"};
+    text = print(&stats, true, 80);
+    assert_null(strstr(text, "remote"));
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cli_stats__page_shows_caches_side_by_side),
         cmocka_unit_test(cli_stats__page_says_off_when_all_caches_are),
         cmocka_unit_test(cli_stats__page_fits_80_columns_with_a_trillion_of_everything),
         cmocka_unit_test(cli_stats__json_names_every_figure_of_each_cache),
+        cmocka_unit_test(cli_stats__page_tells_of_a_server_what_applies),
+        cmocka_unit_test(cli_stats__page_tells_of_an_sqlite_file),
+        cmocka_unit_test(cli_stats__json_names_every_figure_of_a_server),
     };
     return cmocka_run_group_tests_name("cli/stats", tests, NULL, NULL);
 }

@@ -227,7 +227,7 @@ static void foreign_file__is_refused(void **state) {
     assert_refused(s, MNEME_CORRUPT, "not a mneme store");
     memcpy(random, "SQLite format 3", 16);
     file_write(s->home.path, random, sizeof random);
-    assert_refused(s, MNEME_CORRUPT, "not a mneme store");
+    assert_refused(s, MNEME_CORRUPT, "an SQLite file and not a mneme file");
 }
 
 static void foreign_lmdb_file__is_refused(void **state) {

@@ -12,8 +12,41 @@
 
 #include "os/os.h"
 #include "support/api_fixture.h"
+#include "support/server_database.h"
+
+/* ---- Which store ----------------------------------------------------------------------------- */
+
+enum test_store test_store(void) {
+    const char *wanted = getenv("MNEME_TEST_STORE");
+    if (wanted && strcmp(wanted, "sqlite") == 0)
+        return TEST_STORE_SQLITE;
+    return wanted && strcmp(wanted, "sqld") == 0 ? TEST_STORE_SQLD : TEST_STORE_KV;
+}
 
 /* ---- A home for a store ------------------------------------------------------------------ */
+
+static void database_make(struct home *home) {
+    struct server_database database;
+    mneme_error error;
+    OK(server_database_make(&database, &error), &error);
+    snprintf(home->path, sizeof home->path, "%s", database.url);
+}
+
+void home_renew(struct home *home) {
+    static unsigned count;
+    switch (test_store()) {
+    case TEST_STORE_KV:
+        snprintf(home->path, sizeof home->path, "%s/memory.mdb", home->directory);
+        unlink(home->path);
+        break;
+    case TEST_STORE_SQLITE:
+        snprintf(home->path, sizeof home->path, "file:%s/memory%u.db", home->directory, ++count);
+        break;
+    case TEST_STORE_SQLD:
+        database_make(home);
+        break;
+    }
+}
 
 void home_make(struct home *home) {
     const char *base = getenv("TMPDIR");
@@ -21,7 +54,7 @@ void home_make(struct home *home) {
              base && *base ? base : "/tmp");
     if (!mkdtemp(home->directory))
         fail_msg("cannot make %s: %s", home->directory, strerror(errno));
-    snprintf(home->path, sizeof home->path, "%s/memory.mdb", home->directory);
+    home_renew(home);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where) {
@@ -54,6 +87,16 @@ const char *home_file(const struct home *home, const char *name) {
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", home->directory, name);
     return path;
+}
+
+const char *home_url(const char *file) {
+    static char urls[8][420];
+    static unsigned next;
+    if (test_store() != TEST_STORE_SQLITE)
+        return file;
+    char *url = urls[next++ % 8];
+    snprintf(url, sizeof urls[0], "file:%s", file);
+    return url;
 }
 
 /* ---- Files -------------------------------------------------------------------------------- */
@@ -337,5 +380,11 @@ static void print_finding(void *context, const char *finding) {
 
 void assert_verified(const char *path) {
     mneme_error error;
-    OK(mneme_verify(path, print_finding, NULL, NULL, &error), &error);
+    if (strncmp(path, "http:", 5) != 0) {
+        OK(mneme_verify(path, print_finding, NULL, NULL, &error), &error);
+        return;
+    }
+    mneme *m = store_open_quiet(path);
+    OK(mneme_verify_records(m, print_finding, NULL, NULL, &error), &error);
+    store_close_ok(m);
 }

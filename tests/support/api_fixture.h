@@ -20,19 +20,33 @@
 
 #include "mneme/mneme.h"
 
+/* ---- Which store ----------------------------------------------------------------------------- */
+
+/*
+ * MNEME_TEST_STORE runs a test again on another kind of store: "sqlite", a "file:" URL, or "sqld",
+ * a database of a server that the program starts. tests/CMakeLists.txt says which tests.
+ */
+enum test_store { TEST_STORE_KV, TEST_STORE_SQLITE, TEST_STORE_SQLD };
+enum test_store test_store(void);
+
 /* ---- A home for a store ------------------------------------------------------------------ */
 
 struct home {
     char directory[256];
-    char path[320]; /* "memory.mdb" in it; not made yet */
+    char path[320]; /* of a store that is not made yet: "memory.mdb" in it, or a URL */
 };
 void home_make(struct home *home);
+void home_renew(struct home *home);  /* drop the store: `path` is one that is not made yet */
 void home_remove(struct home *home); /* with all in it */
 /* The same as fixtures of a test: *state is a struct home. */
 int home_setup(void **state);
 int home_teardown(void **state);
 /* directory/name, valid until the eighth call from now. */
 const char *home_file(const struct home *home, const char *name);
+
+/* The URL of a store that is that file: with MNEME_TEST_STORE=sqlite a "file:" URL, else the path.
+ * The same holds for how long. */
+const char *home_url(const char *file);
 
 /* ---- Files -------------------------------------------------------------------------------- */
 

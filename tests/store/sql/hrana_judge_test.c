@@ -250,7 +250,7 @@ static void sql_hrana_run__does_not_believe_a_body_that_breaks_the_protocol(void
     static const char *const bodies[] = {"<html>portal</html>", "{}", "{\"results\":[]}"};
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         check(json(200, bodies[i]), false, AGAIN, MNEME_CORRUPT, "nothing was read");
-        check(json(200, bodies[i]), true, AGAIN, MNEME_UNCERTAIN, "safe to write again");
+        check(json(200, bodies[i]), true, AGAIN, MNEME_UNCERTAIN, "read it before");
     }
 }
 
@@ -301,7 +301,7 @@ static void sql_hrana_run__replays_what_a_lost_stream_took_with_it(void **state)
 static void sql_hrana_run__knows_sent_from_unsent(void **state) {
     (void)state;
     const struct script_answer lost = {.sent = true, .body = ""}, unsent = {.body = ""};
-    check(lost, true, AGAIN, MNEME_UNCERTAIN, "safe to write again");
+    check(lost, true, AGAIN, MNEME_UNCERTAIN, "read it before");
     check(lost, false, AGAIN, MNEME_UNAVAILABLE, "try again");
     check(unsent, true, AGAIN, MNEME_UNAVAILABLE, "nothing was written, try again");
 }

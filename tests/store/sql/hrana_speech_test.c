@@ -337,28 +337,36 @@ static void sql_hrana_replica__is_left_when_it_fails_or_lags(void **state) {
     assert_int_equal(counters.replica_reads, 0);
 }
 
-/* Answers in protobuf do not say the index. */
-static void sql_hrana_replica__has_writes_go_in_json(void **state) {
+/* Answers in protobuf do not say the index, and who reads must know how far he has read. */
+static void sql_hrana_replica__has_everything_go_in_json(void **state) {
+    static const enum hrana_encoding encodings[] = {HRANA_AUTO, HRANA_PROTOBUF};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(encodings); i++) {
+        AUTO_SCENE struct scene scene;
+        struct hrana_options options = replicated;
+        options.encoding = encodings[i];
+        scene_init(&scene, options);
+        script_add_json(&scene.script, 200, script_one_at(5));
+        run_ok(&scene, true);
+        check_read_asks_for(&scene, "\"5\"");
+        CHECK_PATHS(&scene, PRIMARY, REPLICA);
+    }
+}
+
+static void sql_hrana_replica__serves_reads_that_do_not_go_back(void **state) {
     (void)state;
     AUTO_SCENE struct scene scene;
-    struct hrana_options options = replicated;
-    options.encoding = HRANA_AUTO;
-    scene_init(&scene, options);
-    script_add_json(&scene.script, 200, script_one_at(5));
-    run_ok(&scene, true);
-    script_add_text(&scene.script, 200, "");
-    add_proto(&scene);
+    scene_init(&scene, replicated);
+    script_add_json(&scene.script, 200, script_one_at(8)); /* of a replica */
     run_ok(&scene, false);
-    CHECK_PATHS(&scene, PRIMARY, "/replica/v3-protobuf", "/replica/v3-protobuf/pipeline");
-    const struct buf *body = &scene.script.requests[2].body;
-    assert_memory_equal(body->data + body->size - 6, "\x10\x05\x12\x02\x0a\x00", 6);
-
-    AUTO_SCENE struct scene told;
-    options.encoding = HRANA_PROTOBUF;
-    scene_init(&told, options);
-    script_add_json(&told.script, 200, script_one_at(5));
-    run_ok(&told, true);
-    CHECK_PATHS(&told, PRIMARY);
+    check_read_asks_for(&scene, "\"8\"");
+    script_add_lost(&scene.script, true);
+    script_add_json(&scene.script, 200, script_one_at(9)); /* of the primary, in its place */
+    run_ok(&scene, false);
+    check_read_asks_for(&scene, "\"9\"");
+    script_add_json(&scene.script, 200, script_one_at(6)); /* one that lags says nothing new */
+    run_ok(&scene, false);
+    check_read_asks_for(&scene, "\"9\"");
 }
 
 int main(void) {
@@ -380,7 +388,8 @@ int main(void) {
         cmocka_unit_test(sql_hrana_replica__serves_reads_that_see_the_writes_before_them),
         cmocka_unit_test(sql_hrana_replica__forgets_an_index_of_a_log_that_was_rebuilt),
         cmocka_unit_test(sql_hrana_replica__is_left_when_it_fails_or_lags),
-        cmocka_unit_test(sql_hrana_replica__has_writes_go_in_json),
+        cmocka_unit_test(sql_hrana_replica__has_everything_go_in_json),
+        cmocka_unit_test(sql_hrana_replica__serves_reads_that_do_not_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
