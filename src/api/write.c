@@ -26,15 +26,52 @@ static int count_check(const void *items, size_t count, mneme_error *error) {
 
 /* ---- Put and delete ----------------------------------------------------------------------- */
 
-static int put_once(mneme *m, struct write_set *set, const mneme_record *records, size_t count,
-                    const mneme_write *how, mneme_id *ids, mneme_error *error) {
+/* Behind a server, several episodes that may be there already are looked for in one request. Not
+ * when one of them stands twice: what becomes of the second depends on the first. */
+static int look_ahead(mneme *m, struct write_set *set, const mneme_record *records, size_t count,
+                      const mneme_write *how, struct known *known, mneme_error *error) {
+    bool twice = false;
+    if (!m->far || count < 2 || (how && how->only_new))
+        return 0;
+    known->names = arena_zalloc(&set->arena, count, sizeof *known->names);
+    known->found = arena_zalloc(&set->arena, count, sizeof *known->found);
+    if (!known->names || !known->found)
+        return error_set(error, MNEME_NO_MEMORY, "no memory for %zu records", count);
+    for (size_t i = 0; i < count; i++) {
+        const mneme_episode *episode =
+            records[i].kind == MNEME_EPISODE ? records[i].as.episode : NULL;
+        mneme_id id = id_is_zero(&records[i].id) && episode ? episode->id : records[i].id;
+        if (episode && !id_is_zero(&id))
+            known->names[known->count++] = (struct record_name){MNEME_EPISODE, id};
+    }
+    if (known->count < 2)
+        return 0;
+    batched_drain(m->queue); /* what was queued before is part of what is read */
+    TRY(known_look(m, known, &twice, error));
+    set->known = twice ? NULL : known;
+    return 0;
+}
+
+static int put_all(mneme *m, struct write_set *set, const mneme_record *records, size_t count,
+                   const mneme_write *how, mneme_id *ids, mneme_error *error) {
     int64_t now_us = clock_wall_us();
     for (size_t i = 0; i < count; i++) {
         int status = write_set_put_whole(m, set, &records[i], how, now_us, &ids[i], error);
         if (status)
             return count > 1 ? error_prefix(error, status, "records[%zu]", i) : status;
     }
-    return write_set_commit(m, set, how, error);
+    return 0;
+}
+
+static int put_once(mneme *m, struct write_set *set, const mneme_record *records, size_t count,
+                    const mneme_write *how, mneme_id *ids, mneme_error *error) {
+    struct known known = {0};
+    int status = look_ahead(m, set, records, count, how, &known, error);
+    if (status == 0)
+        status = put_all(m, set, records, count, how, ids, error);
+    set->known = NULL;
+    record_set_fini(&known.set);
+    return status ? status : write_set_commit(m, set, how, error);
 }
 
 int mneme_put(mneme *m, const mneme_record *records, size_t count, const mneme_write *how,

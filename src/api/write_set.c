@@ -1,6 +1,8 @@
 /*
  * write_set.c - building the mutations of one batch, and sending it.
  */
+#include <stdlib.h>
+
 #include "api/handle.h"
 
 void write_set_fini(struct write_set *set) {
@@ -57,18 +59,32 @@ int write_set_put(mneme *m, struct write_set *set, const mneme_record *filled,
     return 0;
 }
 
+static int name_compare(const void *a, const void *b) {
+    const struct record_name *left = a, *right = b;
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
+    return memcmp(&left->id, &right->id, sizeof left->id);
+}
+
+int known_look(mneme *m, struct known *known, bool *twice, mneme_error *error) {
+    qsort(known->names, known->count, sizeof *known->names, name_compare);
+    for (size_t i = 1; twice && i < known->count; i++)
+        *twice |= name_compare(&known->names[i - 1], &known->names[i]) == 0;
+    return store_get(m->store, known->names, known->count, &known->set, known->found, error);
+}
+
 int write_set_look(mneme *m, const struct write_set *set, const struct record_name *name,
                    struct record_set *own, const struct stored_record **out, bool *was_known,
                    mneme_error *error) {
     const struct known *known = set->known;
     const struct record_set *from = known ? &known->set : NULL;
-    size_t i = 0, found;
-    while (known && i < known->count &&
-           !(known->names[i].kind == name->kind && id_equal(&known->names[i].id, &name->id)))
-        i++;
-    *was_known = known && i < known->count;
-    if (*was_known) {
-        found = known->found[i];
+    const struct record_name *at = NULL;
+    size_t found;
+    if (known && known->count)
+        at = bsearch(name, known->names, known->count, sizeof *name, name_compare);
+    *was_known = at;
+    if (at) {
+        found = known->found[at - known->names];
     } else {
         TRY(store_get(m->store, name, 1, own, &found, error));
         from = own;

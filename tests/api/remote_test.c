@@ -155,6 +155,42 @@ static void puts_of_many__are_one_request(void **state) {
     store_close_ok(m);
 }
 
+/* Episodes with ids of the caller's may be there already, with steps that must go. */
+static void puts_of_many_with_ids__look_for_them_once(void **state) {
+    (void)state;
+    enum { COUNT = 50 };
+    mneme *m = open_remote();
+    mneme_error error;
+    mneme_id ids[COUNT + 1], open;
+    mneme_episode episode = {
+        .task = text("one of many"), .end_us = 1, .outcome.kind = MNEME_SUCCESS};
+    mneme_record records[COUNT + 1];
+    put_episode(m, "warm up");
+    for (size_t i = 0; i < COUNT; i++) {
+        OK(mneme_id_make(&ids[i], &error), &error);
+        records[i] = (mneme_record){.kind = MNEME_EPISODE, .id = ids[i], .as.episode = &episode};
+    }
+    struct meter meter = meter_start(m);
+    OK(mneme_put(m, records, COUNT, NULL, NULL, &error), &error);
+    assert_int_equal(meter_read(&meter), 2); /* whether they are there; the commit */
+
+    open = start_episode(m, "its steps go when it is replaced");
+    append_step(m, &open, "output");
+    records[0].id = open;
+    (void)meter_read(&meter);
+    OK(mneme_put(m, records, 2, NULL, NULL, &error), &error);
+    assert_int_equal(meter_read(&meter), 4); /* … and the steps of each that is there */
+    mneme_query steps = {.kind = MNEME_STEP, .parent = &open};
+    const mneme_page *page;
+    OK(mneme_list(m, &steps, &page, &error), &error);
+    assert_int_equal(page->count, 0);
+    mneme_page_release(m, page);
+
+    records[COUNT] = records[1]; /* twice in one batch: the second replaces the first */
+    OK(mneme_put(m, records, COUNT + 1, NULL, NULL, &error), &error);
+    store_close_ok(m);
+}
+
 static void reads__cost_a_request_once_and_nothing_again(void **state) {
     (void)state;
     mneme *writer = open_remote();
@@ -489,6 +525,7 @@ int main(void) {
         CASE(writes__cost_one_request_when_there_is_nothing_to_read),
         CASE(writes__that_go_by_what_is_there_cost_a_read_each),
         CASE(puts_of_many__are_one_request),
+        CASE(puts_of_many_with_ids__look_for_them_once),
         CASE(reads__cost_a_request_once_and_nothing_again),
         CASE(lists__cost_a_request_once_and_nothing_again),
         CASE(own_writes__are_read_at_once_and_from_the_cache),

@@ -44,11 +44,31 @@ assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a c
 END
 }
 
-for name in store codec import cache; do
+for name in store codec import cache remote; do
     bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$work/rows" 2>"$work/errors" ||
         fail "$name failed: $(cat "$work/errors")"
     check_json "$name" "$work/rows" || fail "$name: see above"
     [ -z "$(ls "$work/stores")" ] || fail "$name leaves files behind"
+done
+
+# Whether a row of that name, but for digits before it, was among those of the last bench.
+expect_row() {
+    grep -q "\"case\":\"[0-9,]* *$1\"" "$work/rows" || fail "no row \"$1\""
+}
+
+# The rows of a server at both distances, and those of bytes and of an SQLite file.
+for distance in "0 ms" "40 ms"; do
+    for row in "episodes batched" "100 episodes a call" "point read, JSON" "point read, protobuf" \
+        "uncached get" "uncached list of 20" \
+        "64 threads read" "64 threads: longest wait" "64 threads put"; do
+        expect_row "$row, $distance"
+    done
+done
+for row in "episodes, JSON" "episodes, protobuf" "the dictionary, once a handle"; do
+    expect_row "$row"
+done
+for row in "two reads: prepare" "two reads: all" "mixed load: hits"; do
+    expect_row "SQLite file, $row"
 done
 
 # Without real data, made-up episodes stand in, and the table says so.
@@ -104,5 +124,8 @@ refuse --trace cache --trace
 refuse --trace store --trace "$work/requests"
 refuse --capacity cache --trace "$work/requests" --capacity 0
 refuse --capacity cache --capacity 5
+refuse --url remote --url
+refuse --url store --url http://127.0.0.1:1
+refuse --url remote --url "$work/memory.mdb"
 : >"$work/empty"
 refuse "$work/empty" cache --trace "$work/empty"

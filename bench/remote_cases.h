@@ -1,0 +1,27 @@
+/*
+ * remote_cases.h - the parts of `mneme bench remote`; docs/bench.md explains each row.
+ */
+#ifndef MNEME_BENCH_REMOTE_CASES_H
+#define MNEME_BENCH_REMOTE_CASES_H
+
+#include "bench/remote_server.h"
+
+/* remote_batch.c: episodes stored in groups, and one at a time. */
+int remote_batches(struct remote *r, mneme_error *error);
+
+/* remote_wire.c: how many bytes travel, against plain columns. */
+int remote_wire(struct remote *r, mneme_error *error);
+
+/* remote_point.c: one record over a kept connection, a new one, and curl alone. */
+int remote_points(struct remote *r, mneme_error *error);
+
+/* remote_cached.c: what the caches spare. */
+int remote_cached(struct remote *r, mneme_error *error);
+
+/* remote_threads.c: many threads that share few connections. */
+int remote_threads(struct remote *r, mneme_error *error);
+
+/* remote_prepared.c: what an SQLite file's prepared statements spare. Needs no server. */
+int remote_prepared(struct kit *kit, mneme_error *error);
+
+#endif
