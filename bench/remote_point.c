@@ -1,6 +1,7 @@
 /*
- * remote_point.c - reading one record from a server: over a connection that is kept, over a new one
- * each time, and the same bytes by libcurl alone.
+ * remote_point.c - reading one record from a server: over what the pool keeps, connections and
+ * streams; over a kept connection, each read a request by itself; over a new connection each time;
+ * and the same bytes by libcurl alone.
  *
  * A new connection comes from a pool whose connections are too old after a millisecond. So that
  * each is, all contestants wait that long before each read; the wait is not counted.
@@ -16,7 +17,7 @@ static const double pause_s = 0.0012;
 
 struct point {
     struct remote *r;
-    struct bare_store kept, fresh;
+    struct bare_store kept, single, fresh; /* with streams, and without */
     struct curl_reference curl;
     struct buf seen; /* the last request on the wire */
     mneme_id id;
@@ -53,6 +54,11 @@ static int time_reads(struct point *p, const struct bare_store *s, double *value
 static int run_kept(void *context, double *value, mneme_error *error) {
     struct point *p = context;
     return time_reads(p, &p->kept, value, error);
+}
+
+static int run_single(void *context, double *value, mneme_error *error) {
+    struct point *p = context;
+    return time_reads(p, &p->single, value, error);
 }
 
 static int run_curl(void *context, double *value, mneme_error *error) {
@@ -115,6 +121,8 @@ static int point_init(struct point *p, mneme_encoding encoding, const struct dis
     options.remote.encoding = encoding;
     distance_set(p->r, d);
     TRY(bare_store_open(d->url, &options, &p->kept, error));
+    options.remote.no_streams = true;
+    TRY(bare_store_open(d->url, &options, &p->single, error));
     if (p->r->proxy)
         TRY(see_request(p, &options, d, error));
     options.remote.pool_age_ms = 1;
@@ -123,6 +131,7 @@ static int point_init(struct point *p, mneme_encoding encoding, const struct dis
 
 static void point_fini(struct point *p) {
     bare_store_close(&p->kept);
+    bare_store_close(&p->single);
     bare_store_close(&p->fresh);
     curl_reference_fini(&p->curl);
     buf_fini(&p->seen);
@@ -136,13 +145,17 @@ static struct measured rate_of(struct measured us) {
 static int measure_points(struct remote *r, const char *what, mneme_encoding encoding,
                           const struct distance *d, const mneme_id *id, mneme_error *error) {
     CLEANUP(point_fini) struct point p = {.r = r, .seen = BUF_INIT(1 << 20), .id = *id};
-    const struct contestant contestants[] = {{run_kept, &p}, {run_fresh, &p}, {run_curl, &p}};
+    const struct contestant contestants[] = {
+        {run_kept, &p}, {run_fresh, &p}, {run_single, &p}, {run_curl, &p}};
     struct measured results[COUNT_OF(contestants)];
-    size_t count = r->proxy ? 3 : 2;
-    char name[ROW_NAME_SIZE];
+    size_t count = r->proxy ? 4 : 3;
+    char name[ROW_NAME_SIZE], single_name[ROW_NAME_SIZE];
     p.reads = d->kind == DISTANCE_NONE ? bench_size(r->kit->options, 5, 150, READS_MAX)
                                        : bench_size(r->kit->options, 2, 5, 20);
+    char single[ROW_NAME_SIZE];
+    snprintf(single, sizeof single, "%s, alone", what);
     name_at(name, what, d);
+    name_at(single_name, single, d);
     report_progress(&r->kit->report, "measuring: %s", name);
     TRY(point_init(&p, encoding, d, error));
     TRY(measure(r->kit->options, contestants, count, results, error));
@@ -152,12 +165,17 @@ static int measure_points(struct remote *r, const char *what, mneme_encoding enc
                                               .value = rate_of(results[0]),
                                               .reference_value = rate_of(results[1]),
                                               .goal = AT_LEAST(1.3)});
-    if (count == 3)
-        report_row(&r->kit->report, &(struct row){.name = name,
+    report_row(&r->kit->report, &(struct row){.name = single_name,
+                                              .unit = "/s",
+                                              .reference = "new connection each",
+                                              .value = rate_of(results[2]),
+                                              .reference_value = rate_of(results[1])});
+    if (count == 4)
+        report_row(&r->kit->report, &(struct row){.name = single_name,
                                                   .unit = "us",
                                                   .reference = "curl, same request",
-                                                  .value = results[0],
-                                                  .reference_value = results[2],
+                                                  .value = results[2],
+                                                  .reference_value = results[3],
                                                   .goal = AT_MOST(1.15)});
     return 0;
 }

@@ -79,6 +79,7 @@ static const char details[] =
     "A "
     "secret is never taken from an option or from this file, and never printed. `replica_url`: "
     "reads go there. `namespace`: of a server with several. `encoding`: auto, json, protobuf. "
+    "`streams`: off so that the server keeps nothing open between reads. "
     "`allow_plain_http`: on for http:// to other machines. `ca_file`: certificates to trust. "
     "`pool_min`, `pool_max`, `pool_idle_ms`, `pool_age_ms`: connections that are kept. "
     "`acquire_ms`, `connect_ms`, `stall_ms`, `timeout_ms`: how long to wait for a free connection, "

@@ -84,6 +84,7 @@ static mneme_remote_options remote_options(const struct cli *cli, const char *ur
         /* The choices are in the order of the enumeration. */
         .encoding =
             (mneme_encoding)value_choice(setting_specs[SETTING_ENCODING].rule.choices, encoding),
+        .no_streams = !setting_is_on(cli, SETTING_STREAMS),
         .allow_plain_http = setting_is_on(cli, SETTING_PLAIN_HTTP),
         .ca_file = setting_text(cli, SETTING_CA_FILE),
         .pool_min = setting_number(cli, SETTING_POOL_MIN),

@@ -94,6 +94,7 @@ const struct setting_spec setting_specs[SETTING_COUNT] = {
     REMOTE_ROW(SETTING_NAMESPACE, "namespace", "NAMESPACE", "", ANY_TEXT),
     REMOTE_ROW(SETTING_ENCODING, "encoding", "ENCODING", "auto",
                {.type = VALUE_CHOICE, .choices = "auto|json|protobuf"}),
+    REMOTE_ROW(SETTING_STREAMS, "streams", "STREAMS", "on", ON_OR_OFF),
     REMOTE_ROW(SETTING_PLAIN_HTTP, "allow_plain_http", "ALLOW_PLAIN_HTTP", "off", ON_OR_OFF),
     REMOTE_ROW(SETTING_CA_FILE, "ca_file", "CA_FILE", "", ANY_FILE),
     REMOTE_NUMBER(SETTING_POOL_MIN, "pool_min", "POOL_MIN", "0", 0, 1000),

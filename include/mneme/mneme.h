@@ -108,6 +108,8 @@ typedef struct mneme_remote_options {
     mneme_encoding encoding;
     bool allow_plain_http; /* http:// to other hosts than this one; everything goes unencrypted */
     const char *ca_file;   /* certificates to trust instead of the system's; NULL: the system's */
+    bool no_streams;       /* the server keeps nothing open between reads that follow each other,
+                              and so opens its database anew for each */
     uint32_t pool_min;     /* connections that are kept though idle: 0 */
     uint32_t pool_max;     /* connections at most: 8 */
     uint32_t pool_idle_ms; /* an idle one is closed after this: 30,000 */

@@ -128,7 +128,8 @@ static struct hrana_options hrana_options_of(const struct url *url, const mneme_
                                           .breaker_open_ms = o->breaker_open_ms},
                                   .replica_url = o->replica_url,
                                   .name_space = o->name_space,
-                                  .encoding = encodings[o->encoding]};
+                                  .encoding = encodings[o->encoding],
+                                  .no_streams = o->no_streams};
 }
 
 static int server_driver_open(const struct url *url, const mneme_remote_options *o,

@@ -216,11 +216,16 @@ static enum net_verdict perform(struct call *call, struct net_connection *connec
     struct net_client *client = call->client;
     struct net_response *response = call->response;
     int64_t begun_us = client_now(client);
-    struct net_attempt attempt = {.request = call->request,
+    struct net_request request = *call->request;
+    struct net_attempt attempt = {.request = &request,
                                   .response_max = response_max(call->request),
                                   .timeout_us = call->deadline_us - begun_us};
-    int status =
-        client->transport->operations->perform(connection, &attempt, response, &call->error);
+    int status = request.ready ? request.ready(call->context, &request.body, &call->error) : 0;
+    if (status == 0)
+        status =
+            client->transport->operations->perform(connection, &attempt, response, &call->error);
+    else
+        attempt.keep = true;
     int64_t ended_us = client_now(client);
     response->total_us = ended_us - begun_us;
     net_pool_release(&client->pool, connection, attempt.keep);

@@ -44,6 +44,10 @@
 
 /* ---- One request and its answer ---------------------------------------------------------- */
 
+/* What is left to say once a connection is taken: `body` may be given other bytes, which live until
+ * the answer is judged. A failure ends the call. */
+typedef int net_ready(void *context, struct slice *body, mneme_error *error);
+
 struct net_request {
     const char *method; /* "GET" or "POST" */
     const char *path;   /* from "/" on, with the query; sent as it is */
@@ -51,6 +55,7 @@ struct net_request {
     const char *content_type;   /* NULL: none */
     const char *const *headers; /* "Name: value", besides the client's own */
     size_t header_count;
+    net_ready *ready;      /* called before each attempt, with the judge's context; NULL: none */
     bool idempotent;       /* may be sent again when it is not known what happened */
     bool writes;           /* what went unanswered is MNEME_UNCERTAIN, not MNEME_UNAVAILABLE */
     bool gzip;             /* let the server compress its answer */

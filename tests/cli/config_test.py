@@ -13,14 +13,15 @@ NAMES = ["store.url", "store.durability", "store.compression", "store.compressio
          *(f"cache.{cache}{which}" for cache in ("episodes", "patterns", "queries")
            for which in ("", "_bytes", "_entries", "_ttl_s", "_ttl_min_s", "_ttl_max_s")),
          *(f"remote.{key}" for key in (
-             "token", "token_file", "basic", "replica_url", "namespace", "encoding",
+             "token", "token_file", "basic", "replica_url", "namespace", "encoding", "streams",
              "allow_plain_http", "ca_file", "pool_min", "pool_max", "pool_idle_ms", "pool_age_ms",
              "acquire_ms", "connect_ms", "timeout_ms", "stall_ms", "attempts", "breaker_failures",
              "breaker_open_ms", "refresh_ms")),
          *(f"sqlite.{key}" for key in ("connections", "statements", "busy_ms")),
          "output.color"]
 REMOTE_VALUES = {"token_file": "/t", "replica_url": "https://replica", "namespace": "n",
-                 "encoding": "json", "allow_plain_http": "on", "ca_file": "/ca", "pool_min": "1",
+                 "encoding": "json", "streams": "off", "allow_plain_http": "on",
+                 "ca_file": "/ca", "pool_min": "1",
                  "pool_max": "2", "pool_idle_ms": "3", "pool_age_ms": "4", "acquire_ms": "5",
                  "connect_ms": "6", "timeout_ms": "7", "stall_ms": "8", "attempts": "9",
                  "breaker_failures": "10", "breaker_open_ms": "11", "refresh_ms": "12"}

@@ -6,6 +6,9 @@
  * the options allow it. Facts of the protocol are cited where they are used:
  * github.com/tursodatabase/libsql, docs/HRANA_3_SPEC.md, and what sqld 0.24 was seen to do.
  *
+ * Streams. Reads that follow each other go over streams that the server keeps open, as many as
+ * reads run at once, but few: so it does not open its database anew for each (stream.h).
+ *
  * Replicas. With a replica_url programs that only read go there. They carry the greatest
  * replication index that this driver was answered with, so they see its writes, and what it read
  * does not go back; both servers are then spoken to in JSON, as protobuf does not tell the index. A
@@ -28,6 +31,7 @@ struct hrana_options {
     const char *name_space;  /* NULL: what the server makes of the host name (sqld: what stands
                                 before the first dot, so 127.0.0.1 is "127"), then of the path */
     enum hrana_encoding encoding;
+    bool no_streams;          /* the server keeps nothing open for us between reads */
     uint32_t replica_wait_ms; /* 0: 500 */
 };
 

@@ -14,6 +14,7 @@
 struct hrana_answer {
     struct sql_results *results; /* filled in; its arena holds all that is here */
     uint64_t replication_index;  /* 0: not said */
+    struct slice baton;          /* of the stream that was left open, at this server; empty: none */
 
     /* The first error that is not a step's own (see hrana_reach), or of the request as a whole.
      * `meaning` is NULL when there is none. */

@@ -333,16 +333,30 @@ static void read_results(struct decoder *d) {
     }
 }
 
+/* One with escapes is none that we keep. */
+static void read_baton(struct decoder *d) {
+    struct json_raw raw;
+    if (json_cursor_string(&d->in, &raw) && !raw.escaped &&
+        arena_copy(d->arena, raw.text, &d->answer->baton))
+        fail_memory(d);
+}
+
 static void read_body(struct decoder *d) {
     struct slice key;
-    bool first = json_cursor_object(&d->in);
+    bool first = json_cursor_object(&d->in), elsewhere = false;
     while (json_cursor_member(&d->in, &first, &key)) {
         if (json_key_is(key, "results") && !d->answered)
             read_results(d);
-        else
+        else if (json_key_is(key, "baton") && !json_cursor_null(&d->in))
+            read_baton(d);
+        else if (json_key_is(key, "base_url") && !json_cursor_null(&d->in))
+            elsewhere = json_cursor_skip(&d->in);
+        else if (!json_key_is(key, "baton") && !json_key_is(key, "base_url"))
             json_cursor_skip(&d->in);
     }
     json_cursor_end(&d->in);
+    if (elsewhere)
+        d->answer->baton = slice_of(NULL, 0);
     if (!d->answered)
         fail(d, "no \"results\"");
 }

@@ -154,6 +154,10 @@ static enum net_verdict judge_refusal(struct hrana_exchange *x, const struct net
     char text[EXCERPT_SIZE];
     refusal_text(response, text);
     x->step_down = refusal != &stream_gone && may_step_down(x, response);
+    if (refusal == &stream_gone) {
+        AUTO_LOCK(held, &x->server->lock);
+        hrana_streams_forget(&x->server->streams);
+    }
     *status = error_set(error, refusal->status, "%s (HTTP %d%s%s)", refusal->says, response->status,
                         text[0] ? ": " : "", text);
     return refusal->verdict;

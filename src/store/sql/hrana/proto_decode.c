@@ -142,6 +142,8 @@ static int read_batch(const Hrana__BatchResult *from, struct hrana_answer *answe
 static int read_answer(const Hrana__Answer *from, struct hrana_answer *answer, mneme_error *error) {
     if (from->n_results == 0)
         return corrupt(error, "no results");
+    if (from->base_url.len == 0)
+        answer->baton = slice_of(from->baton.data, from->baton.len);
     const Hrana__Result *result = from->results[0];
     if (result->result_case == HRANA__RESULT__RESULT_ERROR)
         return read_error(answer, HRANA_REQUEST, result->error, error);

@@ -47,7 +47,8 @@ static int set_url(struct hrana_server *server, const char *text, struct net_url
 
 int hrana_server_init(struct hrana_server *server, const struct hrana_options *options,
                       const char *url_text, mneme_error *error) {
-    *server = (struct hrana_server){.may_step_down = options->encoding == HRANA_AUTO,
+    *server = (struct hrana_server){.no_streams = options->no_streams,
+                                    .may_step_down = options->encoding == HRANA_AUTO,
                                     .total_ms = options->net.total_ms ? options->net.total_ms
                                                                       : TOTAL_DEFAULT_MS};
     bool is_asked = options->encoding != HRANA_AUTO;
@@ -146,11 +147,37 @@ static int encode(struct buf *body, const struct hrana_call *call, enum hrana_sp
                : hrana_encode_json(body, call->program, call->replication_index, error);
 }
 
+/* The attempt has ended, and the stream it went over came back with this baton, or without. */
+static void give_stream(struct hrana_exchange *x, struct slice baton) {
+    AUTO_LOCK(held, &x->server->lock);
+    hrana_streams_give(&x->server->streams, &x->stream, baton, clock_monotonic_us());
+    x->stream.kept = false;
+}
+
+/* A replica is asked by one request each: what it has seen is told in it. */
+static int choose_stream(void *context, struct slice *body, mneme_error *error) {
+    struct hrana_exchange *x = context;
+    give_stream(x, slice_of(NULL, 0));
+    x->stream = (struct hrana_stream){.kept = false};
+    if (x->attempts++ == 0 && !x->call->wants_index && !x->server->no_streams) {
+        AUTO_LOCK(held, &x->server->lock);
+        x->stream = hrana_streams_take(&x->server->streams, x->call->program, clock_monotonic_us());
+    }
+    if (x->speech == HRANA_V3_PROTO)
+        hrana_stream_set_proto(x->body, x->size, &x->stream);
+    else
+        hrana_stream_set_json(x->body, x->size, &x->stream);
+    *body = buf_slice(x->body);
+    return hrana_encode_status(x->body, error);
+}
+
 static int exchange(struct hrana_exchange *x, struct buf *body, uint32_t total_ms,
                     struct net_response *response, mneme_error *error) {
     struct hrana_server *server = x->server;
     x->step_down = false;
     TRY(encode(body, x->call, x->speech, error));
+    x->body = body;
+    x->size = body->size;
     struct net_request request = {
         .method = "POST",
         .path = server->paths[x->speech],
@@ -158,12 +185,14 @@ static int exchange(struct hrana_exchange *x, struct buf *body, uint32_t total_m
         .content_type = x->speech == HRANA_V3_PROTO ? "application/x-protobuf" : "application/json",
         .headers = server->headers,
         .header_count = server->header_count,
+        .ready = choose_stream,
         .idempotent = true,
         .writes = x->call->program->writes,
         .gzip = server->gzip,
         .total_ms = total_ms,
         .attempts_max = x->call->attempts_max};
     int status = net_call(server->client, &request, hrana_judge, x, response, error);
+    give_stream(x, status ? slice_of(NULL, 0) : x->call->answer.baton);
     x->call->repeats += response->attempts ? response->attempts - 1 : 0;
     return status;
 }

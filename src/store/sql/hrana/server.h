@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "store/sql/hrana.h"
 #include "store/sql/hrana/answer.h"
+#include "store/sql/hrana/stream.h"
 
 enum hrana_speech { HRANA_V3_PROTO, HRANA_V3_JSON, HRANA_V2_JSON, HRANA_SPEECHES };
 
@@ -25,8 +26,10 @@ struct hrana_server {
     bool gzip;
     bool may_step_down; /* from protobuf to JSON */
     uint32_t total_ms;
+    bool no_streams;
 
     struct lock lock; /* of what follows */
+    struct hrana_streams streams;
     enum hrana_speech speech;
     enum { HRANA_UNASKED, HRANA_ASKING, HRANA_ASKED } asked; /* whether it speaks protobuf */
 };
@@ -62,7 +65,11 @@ struct hrana_exchange {
     struct hrana_server *server;
     struct hrana_call *call;
     enum hrana_speech speech;
-    bool step_down; /* out: the server does not speak so; ask it in the next way */
+    struct buf *body; /* encoded, … */
+    size_t size;      /* … so long */
+    unsigned attempts;
+    struct hrana_stream stream; /* of the attempt under way */
+    bool step_down;             /* out: the server does not speak so; ask it in the next way */
 };
 
 /* Reads the answer, and says by it whether the program is to be run again. */

@@ -1,0 +1,53 @@
+/*
+ * stream.h - connections that a server keeps open for us between programs that only read.
+ *
+ * A request without a stream makes the server open its database, and read and parse the whole
+ * schema, before it can answer: for a read of one record that is most of the work. A request that
+ * does not close its stream is answered with a baton; who sends it with the next request finds the
+ * connection as it was left. Each answer has a new baton.
+ *
+ * What may go wrong. A server forgets a stream after 10 seconds, or when it starts again, and knows
+ * each baton once, so a request whose answer was lost cannot be sent with it again. It then says so
+ * (see hrana_judge): nothing was done. A second attempt always goes without a stream.
+ *
+ * Limits. An open stream is one of 128 connections that sqld gives to all its clients. So few are
+ * kept, for as long as reads follow each other, and those who read now and then have none.
+ */
+#ifndef MNEME_STORE_SQL_HRANA_STREAM_H
+#define MNEME_STORE_SQL_HRANA_STREAM_H
+
+#include "store/sql/driver.h"
+
+enum { HRANA_BATON_SIZE = 256, HRANA_STREAMS_MAX = 8 };
+
+struct hrana_stream {
+    bool kept;                    /* the request is to leave a stream behind */
+    char baton[HRANA_BATON_SIZE]; /* "" opens a new one */
+};
+
+/* Of one server. Zeroed at birth; its owner's lock guards it. */
+struct hrana_streams {
+    char idle[HRANA_STREAMS_MAX][HRANA_BATON_SIZE]; /* the newest last */
+    int64_t idle_us[HRANA_STREAMS_MAX];             /* since when */
+    size_t count, open;                             /* idle ones; all of them */
+    unsigned quick;                                 /* reads that came soon after another */
+    int64_t last_us;
+};
+
+/* How a program is to go; to be called when it has a connection of ours, so that those who wait for
+ * one hold no stream. */
+struct hrana_stream hrana_streams_take(struct hrana_streams *s, const struct sql_program *program,
+                                       int64_t now_us);
+/* It came back with this baton; {NULL, 0}: without, or not at all. */
+void hrana_streams_give(struct hrana_streams *s, const struct hrana_stream *used,
+                        struct slice baton, int64_t now_us);
+
+/* The server knows one of them no more, and so, as a rule, none. */
+void hrana_streams_forget(struct hrana_streams *s);
+
+/* Turn the body of a request, of `size` bytes as it was encoded, into one that goes over `stream`
+ * and leaves it open; without one, it is as it was encoded. May be called again. */
+void hrana_stream_set_json(struct buf *body, size_t size, const struct hrana_stream *stream);
+void hrana_stream_set_proto(struct buf *body, size_t size, const struct hrana_stream *stream);
+
+#endif
