@@ -208,21 +208,10 @@ static int env_open_new(const char *path, const struct kv_options *options,
 /* The checks on the path that need no environment. *no_write: open for reading only. */
 static int env_prepare(const char *path, const struct kv_options *options, struct path_info *info,
                        bool *no_write, mneme_error *error) {
-    TRY(path_inspect(path, info, error));
-    if (info->type == PATH_ABSENT && (options->must_exist || options->read_only))
-        return error_set(error, MNEME_NOT_FOUND,
-                         "there is no store at %s; make one with `mneme init`, or name another",
-                         path);
-    if (info->type == PATH_ABSENT)
-        TRY(path_make_parents(path, error));
-    bool network;
-    const char *kind = "";
-    TRY(path_on_network(path, &network, &kind, error));
-    if (network && !options->allow_network_filesystem)
-        return error_set(error, MNEME_UNSUPPORTED,
-                         "%s is on %s, where locks between machines cannot be trusted; keep the "
-                         "store on a local disk",
-                         path, kind);
+    struct place_rules rules = {.must_exist = options->must_exist,
+                                .read_only = options->read_only,
+                                .allow_network_filesystem = options->allow_network_filesystem};
+    TRY(place_inspect(path, &rules, info, error));
     if (info->type == PATH_ABSENT) {
         TRY(kv_make(path, error));
         TRY(path_inspect(path, info, error));

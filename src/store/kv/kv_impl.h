@@ -17,6 +17,7 @@
 
 #include "os/os.h"
 #include "store/kv.h"
+#include "store/place.h"
 #include "store/store_impl.h"
 
 enum {

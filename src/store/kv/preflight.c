@@ -149,19 +149,7 @@ static int preflight_fd(const char *path, int fd, mneme_error *error) {
 }
 
 int kv_preflight(const char *path, const struct path_info *info, mneme_error *error) {
-    if (info->type == PATH_DIRECTORY)
-        return error_set(error, MNEME_INVALID,
-                         "%s is a directory; name a file in it, such as %s/memory.mdb", path, path);
-    if (info->type == PATH_SYMLINK)
-        return error_set(error, MNEME_INVALID,
-                         "%s is a symbolic link; name the file that it points to", path);
-    if (info->type != PATH_FILE)
-        return error_set(error, MNEME_INVALID, "%s is not a plain file", path);
-    if (info->size == 0)
-        return error_set(error, MNEME_CORRUPT,
-                         "%s is empty, and no store: delete it to make a new one there, or restore "
-                         "it from a backup",
-                         path);
+    TRY(place_check_file(path, info, "memory.mdb", error));
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(error, errno, "cannot read %s", path);

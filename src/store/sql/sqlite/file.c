@@ -121,47 +121,18 @@ static int refuse_leftovers(const char *path, mneme_error *error) {
 
 /* ---- Checking ------------------------------------------------------------------------------- */
 
-static int check_type(const char *path, const struct path_info *info, mneme_error *error) {
-    if (info->type == PATH_DIRECTORY)
-        return error_set(error, MNEME_INVALID,
-                         "%s is a directory; name a file in it, such as %s/memory.db", path, path);
-    if (info->type == PATH_SYMLINK)
-        return error_set(error, MNEME_INVALID,
-                         "%s is a symbolic link; name the file that it points to", path);
-    if (info->type != PATH_FILE)
-        return error_set(error, MNEME_INVALID, "%s is not a plain file", path);
-    if (info->size == 0)
-        return error_set(error, MNEME_CORRUPT,
-                         "%s is empty, and no store: delete it to make a new one there, or restore "
-                         "it from a backup",
-                         path);
-    return 0;
-}
-
 int sqlite_file_prepare(const char *path, const struct sqlite_options *options,
                         struct path_info *info, bool *writable, mneme_error *error) {
-    TRY(path_inspect(path, info, error));
-    bool absent = info->type == PATH_ABSENT;
-    if (absent && (options->must_exist || options->read_only))
-        return error_set(error, MNEME_NOT_FOUND,
-                         "there is no store at %s; make one with `mneme init`, or name another",
-                         path);
-    if (absent)
-        TRY(path_make_parents(path, error));
-    bool network;
-    const char *kind = "";
-    TRY(path_on_network(path, &network, &kind, error));
-    if (network && !options->allow_network_filesystem)
-        return error_set(error, MNEME_UNSUPPORTED,
-                         "%s is on %s, where locks between machines cannot be trusted; keep the "
-                         "store on a local disk",
-                         path, kind);
-    if (absent) {
+    struct place_rules rules = {.must_exist = options->must_exist,
+                                .read_only = options->read_only,
+                                .allow_network_filesystem = options->allow_network_filesystem};
+    TRY(place_inspect(path, &rules, info, error));
+    if (info->type == PATH_ABSENT) {
         TRY(refuse_leftovers(path, error));
         TRY(file_make(path, error));
         TRY(path_inspect(path, info, error));
     }
-    TRY(check_type(path, info, error));
+    TRY(place_check_file(path, info, "memory.db", error));
     *writable = access(path, W_OK) == 0;
     if (!*writable && !options->read_only)
         return error_set(error, MNEME_PERMISSION, "%s is not writable", path);

@@ -21,6 +21,7 @@
 #include <sqlite3.h>
 
 #include "os/os.h"
+#include "store/place.h"
 #include "store/sql/sqlite.h"
 
 /* ---- Prepared statements -------------------------------------------------------------------- */
