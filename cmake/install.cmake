@@ -21,6 +21,10 @@ install(FILES
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
     BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir} OUTPUT_VARIABLE prefix_from_pkgconfig)
-list(JOIN MNEME_PKGCONFIG_MODULES " " requires_private)
+# libcurl by its name only: what it stands on itself (Kerberos, LDAP, …) it brings along as a shared
+# library, and few have the development files that its own libcurl.pc would ask for.
+set(pkgconfig_requires ${MNEME_PKGCONFIG_MODULES})
+list(REMOVE_ITEM pkgconfig_requires libcurl)
+list(JOIN pkgconfig_requires " " requires_private)
 configure_file(cmake/mneme.pc.in mneme.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mneme.pc DESTINATION ${pkgconfig_dir})

@@ -8,6 +8,9 @@
  * batches, a second round trip sends each batch as a statement of its own. Every transaction has an
  * id, kept with its outcome for an hour: when an answer is lost, the same request finds it there.
  *
+ * After MNEME_UNCERTAIN the next call of the store settles the matter before it does anything else:
+ * the transaction is there then, or never will be (settle.c).
+ *
  * Limits. As store.h, but that the attributes of a record, as JSON, may have 4 MiB: servers refuse
  * rows of 5 MB.
  */

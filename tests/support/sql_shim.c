@@ -14,10 +14,32 @@ static bool asks_for_size(const struct sql_program *program) {
     return false;
 }
 
+static int hold(struct sql_shim *shim, const struct sql_program *program) {
+    struct sql_step *steps = arena_zalloc(&shim->late, program->count, sizeof *steps);
+    shim->held = (struct sql_program){.steps = steps, .count = program->count, .writes = true};
+    for (size_t i = 0; steps && i < program->count; i++) {
+        const struct sql_step *from = &program->steps[i];
+        struct sql_value *args = arena_zalloc(&shim->late, from->arg_count, sizeof *args);
+        steps[i] = *from;
+        steps[i].args = args;
+        if (!args || arena_copy(&shim->late, from->sql, &steps[i].sql))
+            return MNEME_NO_MEMORY;
+        for (size_t j = 0; j < from->arg_count; j++) {
+            args[j] = from->args[j];
+            TRY(arena_copy(&shim->late, from->args[j].bytes, &args[j].bytes));
+        }
+    }
+    return steps ? 0 : MNEME_NO_MEMORY;
+}
+
+int shim_deliver(struct sql_shim *shim, struct sql_results *results, mneme_error *error) {
+    return sql_run(shim->below, &shim->held, results, error);
+}
+
 static int run_write(struct sql_shim *shim, const struct sql_program *program,
                      struct sql_results *results, mneme_error *error) {
     shim->writes++;
-    if (shim->fails_after && shim->writes > shim->fails_after)
+    if (shim->fails_after && shim->writes > shim->fails_after && hold(shim, program) == 0)
         return error_set(error, MNEME_UNCERTAIN, "the answer was lost");
     if (shim->loses_answers) {
         AUTO_RESULTS struct sql_results lost = {0};
@@ -67,6 +89,7 @@ static void destroy(struct sql_driver *driver) {
     struct sql_driver *below = shim_of(driver)->below;
     if (below)
         below->operations->close(below);
+    arena_fini(&shim_of(driver)->late);
     mem_free(driver);
 }
 

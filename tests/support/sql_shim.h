@@ -15,11 +15,16 @@ struct sql_shim {
     bool refuses_sizes; /* fail the steps that ask for the size of the file */
     size_t fails_after; /* MNEME_UNCERTAIN for the programs that write after so many; 0: none */
     size_t writes, reads, refusals; /* programs so far */
+    struct arena late;              /* a copy of the last program that failed so */
+    struct sql_program held;
 };
 
 /* A store on an SQLite file behind a shim, which belongs to the store. */
 int shim_open(const char *path, const struct sql_options *options, struct sql_shim **shim,
               struct store **out, mneme_error *error);
+
+/* Let the last program that was answered with MNEME_UNCERTAIN reach the file after all. */
+int shim_deliver(struct sql_shim *shim, struct sql_results *results, mneme_error *error);
 
 /* Run one statement on the file, beside the store; its values are as written in the text. */
 int shim_execute(struct sql_shim *shim, const char *sql, mneme_error *error);

@@ -56,6 +56,7 @@ int program_run(struct program *p, struct sql_driver *driver, bool writes,
 
 int store_run(struct sql *s, struct program *p, bool writes, struct sql_results *results,
               mneme_error *error) {
+    TRY(settle(s, error));
     int status = program_run(p, s->driver, writes, results, error);
     if (status != MNEME_NOT_FOUND)
         return status;

@@ -11,6 +11,7 @@ static int sql_backup(struct store *store, const char *path, mneme_error *error)
 static void sql_close(struct store *store) {
     struct sql *s = sql_of(store);
     s->driver->operations->close(s->driver);
+    lock_fini(&s->lock);
     mem_free(s);
 }
 
@@ -37,6 +38,8 @@ int sql_store_open(struct sql_driver *driver, const struct sql_options *options,
     s->driver = driver;
     s->read_only = taken->read_only;
     atomic_init(&s->record_bytes, 4096);
+    atomic_init(&s->unsettled_count, 0);
+    lock_init(&s->lock, RANK_LEAF);
     *out = &TAKE(s)->base;
     return 0;
 }

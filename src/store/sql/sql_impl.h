@@ -17,7 +17,9 @@ enum {
     SQL_REQUEST_BYTES = 8 << 20,    /* of bodies in one transaction of several batches */
     SQL_REQUEST_MUTATIONS = 2000,   /* … and so many mutations */
     SQL_DEVICE_TEXT = 17,           /* 16 hexadecimal digits and a NUL */
-    SQL_MUTATION_COLUMNS = 18       /* of the view mneme_apply */
+    SQL_TRANSACTION_ID = 16,        /* bytes of its id */
+    SQL_UNSETTLED_MAX = 64,
+    SQL_MUTATION_COLUMNS = 18 /* of the view mneme_apply */
 };
 
 struct sql {
@@ -25,6 +27,9 @@ struct sql {
     struct sql_driver *driver;
     bool read_only;
     uint64_t device;
+    struct lock lock; /* of the two that follow; the count is read without */
+    uint8_t unsettled[SQL_UNSETTLED_MAX][SQL_TRANSACTION_ID]; /* transactions: see settle.c */
+    atomic_size_t unsettled_count;
     atomic_size_t record_bytes; /* mean size of the records read lately, for the size of pages */
 };
 
@@ -64,8 +69,8 @@ size_t program_guarded(struct program *p, const char *sql, const struct sql_valu
                        size_t count, enum sql_guard guard, size_t guard_step);
 int program_run(struct program *p, struct sql_driver *driver, bool writes,
                 struct sql_results *results, mneme_error *error);
-/* The same for a store that was opened: a database that is gone is MNEME_UNAVAILABLE, for
- * MNEME_NOT_FOUND is a record's. */
+/* The same for a store that was opened, and for what it was opened for: settles first what is not
+ * settled; a database that is gone is MNEME_UNAVAILABLE, for MNEME_NOT_FOUND is a record's. */
 int store_run(struct sql *s, struct program *p, bool writes, struct sql_results *results,
               mneme_error *error);
 /* Copies of values in the program's arena; NULL sticks. */
@@ -73,6 +78,13 @@ struct sql_value *program_values(struct program *p, const struct sql_value *valu
 /* 0, or the failure of a step that should have been done, its text behind `what`. */
 int step_check(const struct sql_results *results, size_t step, const char *what,
                mneme_error *error);
+
+/* ---- settle.c -------------------------------------------------------------------------------- */
+
+/* Nobody knows whether this transaction went in. */
+void settle_later(struct sql *s, const uint8_t id[SQL_TRANSACTION_ID]);
+/* See to it that no such transaction goes in from now on. */
+int settle(struct sql *s, mneme_error *error);
 
 /* ---- row.c: records and their values --------------------------------------------------------- */
 

@@ -30,7 +30,7 @@ struct work {
     struct mutation_row *rows;
     size_t row_count, mutation_count;
     const struct sql_value *values; /* SQL_MUTATION_COLUMNS a row */
-    uint8_t id[16];
+    uint8_t id[SQL_TRANSACTION_ID];
     int64_t time_us;
 };
 
@@ -207,6 +207,14 @@ static int work_name(struct work *w, mneme_error *error) {
     return random_bytes(w->id, sizeof w->id, error);
 }
 
+static int work_run(struct work *w, struct program *p, struct sql_results *results,
+                    mneme_error *error) {
+    int status = store_run(w->sql, p, true, results, error);
+    if (status == MNEME_UNCERTAIN)
+        settle_later(w->sql, w->id);
+    return status;
+}
+
 static void tell_batch(struct batch *batch, const struct outcome *outcomes, uint64_t device) {
     for (size_t i = 0; i < batch->count; i++)
         tell(&batch->mutations[i], &outcomes[i], device);
@@ -238,7 +246,7 @@ static int apply_quickly(struct work *w, bool *again, mneme_error *error) {
     add_end(&p, w, p.count - 1);
     if (!outcomes)
         return no_memory(error);
-    TRY(store_run(w->sql, &p, true, &results, error));
+    TRY(work_run(w, &p, &results, error));
     TRY(outcome_read(w, &results, &there, &device, outcomes, error));
     if (there && all_known(outcomes, w->mutation_count)) {
         for (size_t b = 0, first = 0; b < w->batch_count; first += w->batches[b++]->count)
@@ -317,7 +325,7 @@ static int apply_carefully(struct work *w, mneme_error *error) {
             spans[b] = add_carefully(&p, w, from, to);
     }
     add_end(&p, w, STEP_NAME);
-    TRY(store_run(w->sql, &p, true, &results, error));
+    TRY(work_run(w, &p, &results, error));
     TRY(outcome_read(w, &results, &there, &device, outcomes, error));
     if (!there)
         return step_failure(&results, failed_step(&results, 0, p.count), error);

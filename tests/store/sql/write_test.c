@@ -133,6 +133,79 @@ static void apply__is_uncertain_for_all_when_no_answer_comes(void **state) {
     }
 }
 
+static void apply__that_arrives_late_does_nothing(void **state) {
+    struct scene *scene = *state;
+    struct mutation before = put_of(MNEME_EPISODE, 1), lost = put_of(MNEME_EPISODE, 1),
+                    after = put_of(MNEME_EPISODE, 1);
+    AUTO_RESULTS struct sql_results results = {0};
+    AUTO_RECORDS struct record_set set = {0};
+    mneme_id id = numbered_id(1);
+    before.record.time_us = 1;
+    lost.record.time_us = 2;
+    after.record.time_us = 3;
+    assert_int_equal(apply_one(scene->store, &before), 0);
+    scene->shim->fails_after = scene->shim->writes;
+    assert_int_equal(apply_one(scene->store, &lost), MNEME_UNCERTAIN);
+    size_t failed = scene->shim->writes;
+
+    /* As long as the server is away, nothing else is begun: it would not be known what it saw. */
+    struct store_stats stats;
+    mneme_error error = {0};
+    struct sql_program held = scene->shim->held;
+    assert_int_equal(store_get_one(scene->store, MNEME_EPISODE, &id, &set, &error),
+                     MNEME_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "not settled yet"));
+    assert_int_equal(store_stats(scene->store, &stats, NULL), MNEME_UNAVAILABLE);
+    assert_int_equal(apply_one(scene->store, &after), MNEME_UNAVAILABLE);
+    scene->shim->held = held;
+
+    scene->shim->fails_after = 0;
+    assert_int_equal(store_get_one(scene->store, MNEME_EPISODE, &id, &set, &error), 0);
+    assert_int_equal(set.records[0].time_us, 1);
+    assert_int_equal(shim_deliver(scene->shim, &results, &error), 0);
+    assert_int_equal(store_get_one(scene->store, MNEME_EPISODE, &id, &set, &error), 0);
+    assert_int_equal(set.records[1].time_us, 1);
+    assert_int_equal(apply_one(scene->store, &after), 0);
+    assert_int_equal(shim_deliver(scene->shim, &results, &error), 0);
+    assert_int_equal(store_get_one(scene->store, MNEME_EPISODE, &id, &set, &error), 0);
+    assert_int_equal(set.records[2].time_us, 3);
+    assert_int_equal(after.record.change, 2);
+    /* Once it is settled, nothing more is asked. */
+    assert_int_equal(scene->shim->writes, failed + 3 + 1 + 1);
+}
+
+/* … and one that had arrived before the answer was lost is there, once. */
+static void apply__that_had_arrived_is_there_when_it_is_settled(void **state) {
+    struct scene *scene = *state;
+    struct mutation put = put_of(MNEME_EPISODE, 1);
+    AUTO_RESULTS struct sql_results results = {0};
+    struct store_stats stats;
+    mneme_error error = {0};
+    scene->shim->writes = scene->shim->fails_after = 1;
+    assert_int_equal(apply_one(scene->store, &put), MNEME_UNCERTAIN);
+    assert_int_equal(shim_deliver(scene->shim, &results, &error), 0);
+    scene->shim->fails_after = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_stats(scene->store, &stats, &error), 0);
+        assert_int_equal(stats.kinds[MNEME_EPISODE].records, 1);
+        assert_int_equal(stats.changes, 1);
+        assert_int_equal(shim_deliver(scene->shim, &results, &error), 0);
+    }
+}
+
+static void apply__settles_many(void **state) {
+    enum { MANY = SQL_UNSETTLED_MAX + 5 };
+    struct scene *scene = *state;
+    struct sql *s = sql_of(scene->store);
+    struct store_stats stats;
+    for (uint8_t i = 0; i < MANY; i++)
+        settle_later(s, (uint8_t[SQL_TRANSACTION_ID]){i, 1});
+    assert_int_equal(store_stats(scene->store, &stats, NULL), 0);
+    assert_int_equal(shim_number(scene->shim, "SELECT count(*) FROM mneme_transaction"),
+                     SQL_UNSETTLED_MAX);
+    assert_int_equal(atomic_load(&s->unsettled_count), 0);
+}
+
 static void transaction__is_forgotten_after_an_hour(void **state) {
     struct scene *scene = *state;
     for (unsigned n = 1; n <= 3; n++) {
@@ -238,6 +311,9 @@ int main(void) {
         CASE(apply__that_fails_fails_again_when_its_answer_is_lost),
         CASE(apply__with_a_batch_that_fails_does_not_double_the_others),
         CASE(apply__is_uncertain_for_all_when_no_answer_comes),
+        CASE(apply__that_arrives_late_does_nothing),
+        CASE(apply__that_had_arrived_is_there_when_it_is_settled),
+        CASE(apply__settles_many),
         CASE(transaction__is_forgotten_after_an_hour),
         CASE(body__of_any_length_around_a_chunk_comes_back),
         CASE(body__that_is_passed_over_leaves_no_chunks),
