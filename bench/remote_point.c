@@ -152,9 +152,10 @@ static int measure_points(struct remote *r, const char *what, mneme_encoding enc
     char name[ROW_NAME_SIZE], single_name[ROW_NAME_SIZE];
     p.reads = d->kind == DISTANCE_NONE ? bench_size(r->kit->options, 5, 150, READS_MAX)
                                        : bench_size(r->kit->options, 2, 5, 20);
-    char single[ROW_NAME_SIZE];
-    snprintf(single, sizeof single, "%s, alone", what);
-    name_at(name, what, d);
+    char point[32], single[32];
+    snprintf(point, sizeof point, "point read, %s", what);
+    snprintf(single, sizeof single, "single read, %s", what);
+    name_at(name, point, d);
     name_at(single_name, single, d);
     report_progress(&r->kit->report, "measuring: %s", name);
     TRY(point_init(&p, encoding, d, error));
@@ -192,8 +193,8 @@ int remote_points(struct remote *r, mneme_error *error) {
     TRY(mneme_put(m, record, 1, NULL, &id, error));
     for (size_t i = 0; i < r->distance_count; i++) {
         const struct distance *d = &r->distances[i];
-        TRY(measure_points(r, "point read, JSON", MNEME_ENCODING_JSON, d, &id, error));
-        TRY(measure_points(r, "point read, protobuf", MNEME_ENCODING_PROTOBUF, d, &id, error));
+        TRY(measure_points(r, "JSON", MNEME_ENCODING_JSON, d, &id, error));
+        TRY(measure_points(r, "protobuf", MNEME_ENCODING_PROTOBUF, d, &id, error));
     }
     return 0;
 }

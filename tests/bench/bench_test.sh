@@ -59,6 +59,7 @@ expect_row() {
 # The rows of a server at both distances, and those of bytes and of an SQLite file.
 for distance in "0 ms" "40 ms"; do
     for row in "episodes batched" "100 episodes a call" "point read, JSON" "point read, protobuf" \
+        "single read, JSON" "single read, protobuf" \
         "uncached get" "uncached list of 20" \
         "64 threads read" "64 threads: longest wait" "64 threads put"; do
         expect_row "$row, $distance"
