@@ -75,3 +75,17 @@ void assert_known(struct followed_scene *scene, uint64_t since) {
     assert_changes(scene, since);
     assert_int_equal(shim_calls(scene->shim, SHIM_CHANGES), 0);
 }
+
+struct mutation put_step_of(unsigned n, unsigned parent) {
+    struct mutation put = put_of(MNEME_STEP, n);
+    put.record.parent = numbered_id(parent);
+    return put;
+}
+
+void look_ok(struct followed_scene *scene) {
+    mneme_error error;
+    if (followed_look(scene->store, &error))
+        fail_msg("followed_look: %s", error.message);
+}
+
+uint64_t epoch_of(const struct followed_scene *scene) { return moment_of(scene->store) >> 48; }

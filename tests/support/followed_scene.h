@@ -43,4 +43,11 @@ void assert_changes(struct followed_scene *scene, uint64_t since);
 /* The same, and the log must not be read for it. */
 void assert_known(struct followed_scene *scene, uint64_t since);
 
+/* A put of step n under an episode. */
+struct mutation put_step_of(unsigned n, unsigned parent);
+/* Look at the log, and fail the test unless it can be read. */
+void look_ok(struct followed_scene *scene);
+/* How often the log was found to be another one. */
+uint64_t epoch_of(const struct followed_scene *scene);
+
 #endif

@@ -9,12 +9,6 @@
 #include "store/followed/followed_impl.h"
 #include "support/followed_scene.h"
 
-static struct mutation step_of(unsigned n, unsigned parent) {
-    struct mutation put = put_of(MNEME_STEP, n);
-    put.record.parent = numbered_id(parent);
-    return put;
-}
-
 static struct mutation tagged(unsigned n, const struct attribute *attribute) {
     struct mutation put = put_of(MNEME_PATTERN, n);
     put.record.attributes = attribute;
@@ -28,7 +22,7 @@ static struct mutation tagged(unsigned n, const struct attribute *attribute) {
 static void own_writes__are_known_without_a_look(void **state) {
     struct followed_scene *scene = *state;
     struct attribute red = attribute_of("tag", "red");
-    struct mutation batch[] = {step_of(1, 9), tagged(2, &red), step_of(1, 9),
+    struct mutation batch[] = {put_step_of(1, 9), tagged(2, &red), put_step_of(1, 9),
                                purge_of(MNEME_STEP, 7)};
     uint64_t moment = moment_of(scene->store);
     assert_int_equal(apply_mutations(scene->store, batch, COUNT_OF(batch), NULL), 0);
@@ -103,17 +97,17 @@ static void own_writes__acknowledged_out_of_order_are_known(void **state) {
 
 static void delete__of_what_is_known_has_parent_and_time(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->store, step_of(1, 9));
+    apply_ok(scene->store, put_step_of(1, 9));
     apply_ok(scene->store, put_of(MNEME_PATTERN, 2));
     apply_ok(scene->store, delete_of(MNEME_STEP, 1));
     apply_ok(scene->store, delete_of(MNEME_PATTERN, 2));
-    apply_ok(scene->store, step_of(1, 9)); /* live again */
+    apply_ok(scene->store, put_step_of(1, 9)); /* live again */
     assert_known(scene, 0);
 }
 
 static void delete__with_an_unknown_parent_has_the_log_read(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->shared, step_of(1, 9));
+    apply_ok(scene->shared, put_step_of(1, 9));
     apply_ok(scene->shared, put_of(MNEME_PATTERN, 2));
     apply_ok(scene->store, put_of(MNEME_PATTERN, 3));
     struct mutation both[] = {delete_of(MNEME_STEP, 1), put_of(MNEME_PATTERN, 4)};
@@ -127,7 +121,7 @@ static void delete__with_an_unknown_parent_has_the_log_read(void **state) {
 /* What is known of record 1 was purged by another, and a replica deletes it once more. */
 static void delete__of_what_was_purged_has_no_parent(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->store, step_of(1, 9));
+    apply_ok(scene->store, put_step_of(1, 9));
     apply_ok(scene->shared, purge_of(MNEME_STEP, 1));
     struct mutation replica = delete_of(MNEME_STEP, 1);
     replica.record.version = (mneme_version){UINT64_C(1) << 60, 3};
@@ -139,8 +133,8 @@ static void delete__of_what_was_purged_has_no_parent(void **state) {
 
 static void purge__of_ones_own_is_no_longer_told(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->store, step_of(1, 9));
-    struct mutation batch[] = {step_of(2, 9), put_of(MNEME_EPISODE, 9), purge_of(MNEME_STEP, 1),
+    apply_ok(scene->store, put_step_of(1, 9));
+    struct mutation batch[] = {put_step_of(2, 9), put_of(MNEME_EPISODE, 9), purge_of(MNEME_STEP, 1),
                                purge_of(MNEME_STEP, 2)};
     assert_int_equal(apply_mutations(scene->store, batch, COUNT_OF(batch), NULL), 0);
     assert_known(scene, 0);
@@ -154,13 +148,13 @@ static void purge__of_ones_own_is_no_longer_told(void **state) {
 
 static void put_it_again(void *context) {
     struct followed_scene *scene = context;
-    apply_ok(scene->store, step_of(1, 9));
+    apply_ok(scene->store, put_step_of(1, 9));
 }
 
 /* The purge is acknowledged when a later put of the same record is known already. */
 static void purge__leaves_what_came_behind_it(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->store, step_of(1, 9));
+    apply_ok(scene->store, put_step_of(1, 9));
     shim_meanwhile(scene, SHIM_APPLY, put_it_again);
     apply_ok(scene->store, purge_of(MNEME_STEP, 1));
     assert_known(scene, 0);

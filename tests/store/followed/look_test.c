@@ -14,28 +14,12 @@
 
 enum { PATIENCE_MS = 20000 };
 
-static struct mutation step_of(unsigned n, unsigned parent) {
-    struct mutation put = put_of(MNEME_STEP, n);
-    put.record.parent = numbered_id(parent);
-    return put;
-}
-
-static void look_ok(struct followed_scene *scene) {
-    mneme_error error;
-    if (followed_look(scene->store, &error))
-        fail_msg("followed_look: %s", error.message);
-}
-
-static uint64_t epoch_of(const struct followed_scene *scene) {
-    return moment_of(scene->store) >> 48;
-}
-
 /* ---- What a look brings ---------------------------------------------------------------------- */
 
 static void look__brings_what_others_wrote(void **state) {
     struct followed_scene *scene = *state;
     apply_ok(scene->store, put_of(MNEME_PATTERN, 1));
-    apply_ok(scene->shared, step_of(2, 9));
+    apply_ok(scene->shared, put_step_of(2, 9));
     apply_ok(scene->shared, delete_of(MNEME_STEP, 2));
     apply_ok(scene->shared, put_of(MNEME_PATTERN, 1));
     uint64_t moment = moment_of(scene->store);
@@ -222,7 +206,7 @@ static void commit__that_a_look_has_brought_is_not_taken_twice(void **state) {
     struct followed_scene *scene = *state;
     for (unsigned round = 0; round < 3; round++) {
         shim_meanwhile(scene, SHIM_APPLY, look_now);
-        apply_ok(scene->store, step_of(1, 9));
+        apply_ok(scene->store, put_step_of(1, 9));
         assert_known(scene, round);
     }
     shim_meanwhile(scene, SHIM_APPLY, look_now);

@@ -7,22 +7,6 @@
 #include "store/mem.h"
 #include "support/followed_scene.h"
 
-static struct mutation step_of(unsigned n, unsigned parent) {
-    struct mutation put = put_of(MNEME_STEP, n);
-    put.record.parent = numbered_id(parent);
-    return put;
-}
-
-static void look_ok(struct followed_scene *scene) {
-    mneme_error error;
-    if (followed_look(scene->store, &error))
-        fail_msg("followed_look: %s", error.message);
-}
-
-static uint64_t epoch_of(const struct followed_scene *scene) {
-    return moment_of(scene->store) >> 48;
-}
-
 /* Remember the shared store as it is now … */
 static void back_up(struct followed_scene *scene) {
     assert_int_equal(mem_store_clone(scene->shared, &scene->restored, NULL), 0);
@@ -189,7 +173,7 @@ static void statistics__of_another_log_are_thrown_away(void **state) {
 /* Others complete the episode of the step that we know last: no reason to begin anew. */
 static void purged_witness__is_explained_by_its_parent(void **state) {
     struct followed_scene *scene = *state;
-    apply_ok(scene->store, step_of(1, 9));
+    apply_ok(scene->store, put_step_of(1, 9));
     struct mutation batch[] = {put_of(MNEME_EPISODE, 9), purge_of(MNEME_STEP, 1)};
     assert_int_equal(apply_mutations(scene->shared, batch, 2, NULL), 0);
     look_ok(scene);

@@ -18,12 +18,6 @@ static void put_many(struct store *store, unsigned first, unsigned count) {
     assert_int_equal(apply_mutations(store, puts, count, NULL), 0);
 }
 
-static void look_ok(struct followed_scene *scene) {
-    mneme_error error;
-    if (followed_look(scene->store, &error))
-        fail_msg("followed_look: %s", error.message);
-}
-
 static void open_followed(struct followed_scene *scene, uint32_t interval_ms) {
     struct followed_options options = {.interval_ms = interval_ms};
     store_close(scene->machine.top);
