@@ -13,7 +13,7 @@
 enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000 };
 
 const char bench_usage[] =
-    "usage: mneme bench store|codec|import|cache|remote [--json] [--long] [--rounds N]\n"
+    "usage: mneme bench store|codec|import|cache|remote|sync [--json] [--long] [--rounds N]\n"
     "                   [--dir DIR]\n"
     "       mneme bench cache --trace FILE [--capacity N] [--json]\n"
     "       mneme bench remote --url URL [--json] [--long] [--rounds N]\n"
@@ -30,6 +30,7 @@ const char bench_usage[] =
     "  mneme bench cache                 hits, threads, memory, hit rates on traces\n"
     "  mneme bench cache --trace requests.zst       hit rates on a trace of yours\n"
     "  mneme bench remote                a libSQL server, near and 40 ms away; four minutes\n"
+    "  mneme bench sync                  a store that is synced with one, and another machine\n"
     "  mneme bench generate 1000 > episodes.jsonl   made-up episodes, to try an import with\n"
     "\n"
     "options:\n"
@@ -63,9 +64,10 @@ struct bench {
     const char *name;
     int (*run)(const struct bench_options *options, mneme_error *error);
 };
-static const struct bench benches[] = {{"store", store_bench},   {"codec", codec_bench},
-                                       {"import", import_bench}, {"cache", cache_bench},
-                                       {"remote", remote_bench}, {"generate", generate_main}};
+static const struct bench benches[] = {{"store", store_bench},     {"codec", codec_bench},
+                                       {"import", import_bench},   {"cache", cache_bench},
+                                       {"remote", remote_bench},   {"sync", sync_bench},
+                                       {"generate", generate_main}};
 
 static const struct bench *bench_find(const char *name) {
     for (size_t i = 0; i < COUNT_OF(benches); i++)
@@ -152,8 +154,8 @@ static int parse_word(const char *word, struct bench_options *options, bool *cou
         const struct bench *bench = bench_find(word);
         if (!bench)
             return error_set(error, MNEME_INVALID,
-                             "no bench '%.60s'; there are store, codec, import, cache, remote "
-                             "and generate",
+                             "no bench '%.60s'; there are store, codec, import, cache, remote, "
+                             "sync and generate",
                              word);
         options->name = bench->name;
         return 0;
@@ -176,8 +178,8 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
     }
     if (!options->name)
         return error_set(error, MNEME_INVALID,
-                         "which bench: store, codec, import, cache, remote or generate? See "
-                         "`mneme bench --help`");
+                         "which bench: store, codec, import, cache, remote, sync or generate? "
+                         "See `mneme bench --help`");
     if (strcmp(options->name, "generate") == 0 && !counted)
         return error_set(error, MNEME_INVALID, "generate how many episodes?");
     if (options->trace && strcmp(options->name, "cache") != 0)

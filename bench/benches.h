@@ -11,6 +11,7 @@ int store_bench(const struct bench_options *options, mneme_error *error);
 int codec_bench(const struct bench_options *options, mneme_error *error);
 int import_bench(const struct bench_options *options, mneme_error *error);
 int remote_bench(const struct bench_options *options, mneme_error *error);
+int sync_bench(const struct bench_options *options, mneme_error *error);
 int cache_bench(const struct bench_options *options, mneme_error *error);
 
 #endif

@@ -9,7 +9,7 @@
 enum { BENCH_ROUNDS_MAX = 99 };
 
 struct bench_options {
-    const char *name; /* "store", "codec", "import", "cache", "remote" or "generate" */
+    const char *name; /* "store", "codec", "import", "cache", "remote", "sync" or "generate" */
     bool json;
     bool long_run;   /* larger sizes; may take more than three minutes */
     bool quick;      /* tiny sizes, for a test that everything runs; its figures mean nothing */

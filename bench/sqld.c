@@ -173,6 +173,19 @@ static int command_make(const struct sqld *server, struct command *command, mnem
     snprintf(command->data, sizeof command->data, "%.*s/data", SQLD_PATH_MAX - 16,
              server->directory);
     command_add(command, command->binary, "--no-welcome");
+    /*
+     * The server is to copy its WAL by the clock. As it comes it does so after commits, and then
+     * sqld 0.24.32 and .33 lose the right to write now and then:
+     *   1. Writer B, whose turn it is, has an old snapshot and is to try again. A, next, gives it
+     *      15 ms.
+     *   2. B tries and commits; it is the turn of C, which has committed before and copies a long
+     * WAL.
+     *   3. The 15 ms are over. A finds C copying and leaves with "busy"; its place in the queue
+     * stays.
+     *   4. A comes again, writes and is closed. Then its old place is called: the turn is nobody's,
+     *      and none of the others can take it. From now on the server reads and never writes.
+     */
+    command_add(command, "--checkpoint-interval-s", "60");
     command_add(command, "--db-path", command->data);
     for (size_t i = 0; i < SQLD_PORTS; i++) {
         if (!server->ports[i].fd)

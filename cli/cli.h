@@ -102,7 +102,7 @@ extern const struct command *const commands[]; /* in the order of help; ends wit
 extern const struct option global_options[];
 
 const struct command *command_find(const char *name);
-/* Whether some command is named "GROUP something". */
+/* Whether some command is named "GROUP something"; GROUP may be a command itself. */
 bool command_is_group(const char *group);
 /* Whether this command is one of the group's. */
 bool command_in_group(const struct command *command, const char *group);
@@ -153,7 +153,15 @@ int cli_open(struct cli *cli, enum open_mode mode);
 int cli_open_url(struct cli *cli, const char *url, enum open_mode mode);
 /* The options of the settings, as they are for that URL. A command that ends after one answer of a
  * server does without caches and without asking for protobuf, which are round trips first. */
-mneme_options cli_options(const struct cli *cli, const char *url, enum open_mode mode);
+mneme_options cli_options(struct cli *cli, const char *url, enum open_mode mode);
+/* The remote that the settings name for the store of that URL; url NULL: none. A command that ends
+ * with its work talks to it only if it is about sync. */
+mneme_sync_options sync_options(struct cli *cli, const char *url);
+/* Whether the URL is of a server; of others no secret is even looked at. */
+bool url_is_of_a_server(const char *url);
+/* NULL for a setting that is not made. */
+const char *setting_text(const struct cli *cli, enum setting setting);
+uint32_t setting_number(const struct cli *cli, enum setting setting);
 /* MNEME_NOT_FOUND, with what to do about it. */
 int missing_store(struct cli *cli, const char *url);
 /* The URL of the store. MNEME_NOT_FOUND: none is set, and there is no home directory. */
@@ -184,6 +192,7 @@ void cli_say(const struct cli *cli, const char *format, ...) __attribute__((form
 
 /* The choices of an option --kind, and the kind that it names. */
 #define KIND_CHOICES "episode|step|pattern|heuristic|embedding|relation|checkpoint"
+#define KIND_CHOICES_ALL KIND_CHOICES "|superseded"
 mneme_kind option_kind(const struct cli *cli, const char *name, mneme_kind otherwise);
 
 /* The choices of outcomes, in the order of mneme_outcome_kind from MNEME_SUCCESS. */
@@ -210,6 +219,14 @@ void print_stats(struct cli *cli, const mneme_stats *stats);
  * the member "remote". */
 void put_remote_page(struct cli *cli, const mneme_stats *stats);
 void put_remote_json(struct json_line *line, const mneme_stats *stats);
+
+/* The part of it on sync (sync_status.c), and the whole page of `sync status`. In JSON, the members
+ * of an object that was begun. */
+void put_sync_line(struct cli *cli, const mneme_sync_status *status);
+void put_sync_members(struct json_line *line, const mneme_sync_status *status);
+
+/* "edited elsewhere: task, tags". */
+mneme_text superseded_why(struct cli *cli, const mneme_superseded *edit);
 
 /* One page of records as table rows (rows.c). */
 void print_records(struct cli *cli, mneme_kind kind, const mneme_page *page);

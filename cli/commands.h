@@ -22,6 +22,9 @@ extern const struct command query_command;
 extern const struct command pattern_commands[4], heuristic_commands[4], relation_commands[4];
 /* tag.c */
 extern const struct command tag_add_command, tag_remove_command, tag_list_command;
+/* sync.c, sync_status.c, conflicts.c */
+extern const struct command sync_command, sync_status_command, sync_collect_command,
+    sync_retry_command, conflicts_list_command, conflicts_show_command, conflicts_resolve_command;
 /* config.c, bench.c, completion.c */
 extern const struct command config_show_command, bench_command, completion_command;
 /* help and version are in commands.c. */

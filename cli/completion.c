@@ -35,7 +35,7 @@ static void put_groups(FILE *out, const char *separator) {
 /* What may stand first. */
 static void put_first_words(FILE *out) {
     for (size_t i = 0; commands[i] != NULL; i++)
-        if (strchr(commands[i]->name, ' ') == NULL)
+        if (strchr(commands[i]->name, ' ') == NULL && !command_is_group(commands[i]->name))
             fprintf(out, "%s ", commands[i]->name);
     put_groups(out, " ");
 }
@@ -84,6 +84,8 @@ static void put_value_options(FILE *out) {
 static void put_group_cases(FILE *out) {
     char group[GROUP_SIZE];
     for (size_t at = 0; next_group(&at, group);) {
+        if (command_find(group) != NULL)
+            continue; /* it stands among the commands */
         fprintf(out, "    %s) reply='", group);
         put_words_of_group(out, group);
         fputs("' ;;\n", out);
@@ -121,6 +123,11 @@ static void put_argument_case(FILE *out, const struct command *command) {
         put_choices(out, command->argument_choices);
         fputs("'", out);
     }
+    if (command_is_group(command->name)) {
+        fputs("; reply='", out);
+        put_words_of_group(out, command->name);
+        fputs("'", out);
+    }
     fputs(" ;;\n", out);
 }
 
@@ -155,7 +162,8 @@ static void put_answer_function(FILE *out) {
     fputs("_mneme_answer() {\n", out);
     put_command_search(out);
     fputs("    case \"$command:$last\" in\n"
-          "    *:--store|*:--token-file) mode=files; return ;;\n",
+          "    *:--store|*:--token-file) mode=files; return ;;\n"
+          "    *:--remote) mode=none; return ;;\n",
           out);
     for (size_t i = 0; commands[i] != NULL; i++)
         put_value_cases(out, commands[i]->name, commands[i]->options);
@@ -277,7 +285,7 @@ static void put_fish(FILE *out) {
           "    for word in $words[2..-1]\n"
           "        if test $skip = 1\n"
           "            set skip 0\n"
-          "        else if contains -- $word --store --token-file\n"
+          "        else if contains -- $word --store --token-file --remote\n"
           "            set skip 1\n"
           "        else if not string match -q -- '-*' $word\n"
           "            set -a command $word\n"

@@ -38,7 +38,8 @@ static int run_config_show(struct cli *cli) {
 }
 
 static const char details[] =
-    "Options of the command line (--store, --token-file, --no-cache, --no-color) come before "
+    "Options of the command line (--store, --remote, --token-file, --no-cache, --no-color) come "
+    "before "
     "environment "
     "variables, these before the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
     "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
@@ -55,13 +56,19 @@ static const char details[] =
     "  token_file = /home/me/.config/mneme/token\n"
     "  timeout_ms = 10000\n"
     "\n"
+    "  [sync]\n"
+    "  url = libsql://memory-me.turso.io\n"
+    "  only = domain=web, domain=databases\n"
+    "\n"
     "  [output]\n"
     "  color = never\n"
     "\n"
     "The variable of a setting of [store] is MNEME_ and its key: MNEME_DURABILITY; of [cache] "
     "MNEME_CACHE_ and its key: MNEME_CACHE_EPISODES_BYTES; of [remote] "
-    "MNEME_REMOTE_ and its key, of [sqlite] MNEME_SQLITE_ and its key. Some are shorter: "
-    "MNEME_STORE is store.url, MNEME_CACHE is cache.enabled, MNEME_TOKEN_FILE is "
+    "MNEME_REMOTE_ and its key, of [sqlite] MNEME_SQLITE_ and its key, of [sync] MNEME_SYNC_ and "
+    "its key. Some are shorter: "
+    "MNEME_STORE is store.url, MNEME_CACHE is cache.enabled, MNEME_REMOTE is sync.url, "
+    "MNEME_TOKEN_FILE is "
     "remote.token_file, and NO_COLOR sets output.color to never. --json prints the variable of "
     "each.\n"
     "\n"
@@ -89,7 +96,14 @@ static const char details[] =
     "\n"
     "Stores of file: URLs: `connections` that are kept open, `statements` that each keeps "
     "prepared, "
-    "and `busy_ms`, how long to wait for other writers.";
+    "and `busy_ms`, how long to wait for other writers.\n"
+    "\n"
+    "Sync: `url` is the remote of a store that is a plain path; how it is reached is set in "
+    "[remote]. `name`: of this machine, for people. `only`: share records with these attributes, "
+    "NAME=VALUE with commas between them; of values of one name one must fit. `poll_ms` to "
+    "`poll_max_ms`: pauses between looks at the remote. `push_max`: records a request. "
+    "`gather_ms`: how long a write waits for others to go with it. `keep_days`: how long deletes "
+    "are remembered. `lease_ms`: after which a process that died is no longer waited for.";
 
 static const char *const examples[] = {"mneme config show --origin", NULL};
 static const struct option options[] = {

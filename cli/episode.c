@@ -64,6 +64,7 @@ static const struct option start_options[] = {
     OPTION_PAIR("meta", "NAME=VALUE", "metadata", .repeats = true),
     OPTION_TIME("time", "TIME", "when it began; now if not given"),
     OPTION_TEXT("id", "ID", "a UUID of your own"),
+    OPTION_SWITCH("local-only", "it never leaves this machine, whatever is synced"),
     OPTION_END,
 };
 const struct command episode_start_command = {

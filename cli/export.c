@@ -121,7 +121,7 @@ static const char *const examples[] = {
     NULL,
 };
 static const struct option options[] = {
-    OPTION_CHOICE("kind", "KIND", "only records of this kind", KIND_CHOICES),
+    OPTION_CHOICE("kind", "KIND", "only records of this kind", KIND_CHOICES_ALL),
     OPTION_FILE("output", "FILE", "write to this file, which must not exist"),
     OPTION_SWITCH("force", "replace the file if it exists"),
     OPTION_END,

@@ -45,13 +45,21 @@ const char *words_of_group(struct cli *cli, const char *group) {
     return list;
 }
 
+/* Of a command that is a group as well, its words, too. */
+static const char *folded_summary(struct cli *cli, const struct command *command) {
+    if (!command_is_group(command->name))
+        return command->summary;
+    return pool_format(&cli->pool, "%s; %s", command->summary, words_of_group(cli, command->name));
+}
+
 /* One line a group, so that all of it fits on a screen. */
 static void put_commands_folded(struct cli *cli) {
     const char *group = "";
     for (size_t i = 0; commands[i] != NULL; i++) {
         const char *space = strchr(commands[i]->name, ' ');
         if (space == NULL) {
-            put_entry(cli, commands[i]->name, commands[i]->summary, FOLDED_COLUMN);
+            group = commands[i]->name;
+            put_entry(cli, group, folded_summary(cli, commands[i]), FOLDED_COLUMN);
         } else if (!command_in_group(commands[i], group)) {
             group = pool_copy(&cli->pool, commands[i]->name, (size_t)(space - commands[i]->name));
             put_entry(cli, group, words_of_group(cli, group), FOLDED_COLUMN);

@@ -170,6 +170,7 @@ static int import_files(struct import *import) {
         .progress = on_progress,
         .rejected = on_rejected,
         .context = import,
+        .local_only = option_given(cli, "local-only"),
     };
     progress_begin_work(&import->progress);
     status = mneme_import(cli->store, files, cli->argument_count, &options, &total, &cli->error);
@@ -204,6 +205,7 @@ static const struct option options[] = {
     OPTION_CHOICE("format", "FORMAT", "of the files; guessed if not given",
                   "jsonl|tau-bench|swe-agent"),
     OPTION_WHOLE("threads", "N", "that parse and compress", 1, 64),
+    OPTION_SWITCH("local-only", "what is read never leaves this machine"),
     OPTION_END,
 };
 const struct command import_command = {

@@ -41,6 +41,9 @@ static int load_settings(struct cli *cli) {
     if (status == 0 && option_given(cli, "token-file"))
         status = settings_set(&cli->settings, SETTING_TOKEN_FILE, option_value(cli, "token-file"),
                               "option --token-file", "--token-file", &cli->error);
+    if (status == 0 && option_given(cli, "remote"))
+        status = settings_set(&cli->settings, SETTING_SYNC_URL, option_value(cli, "remote"),
+                              "option --remote", "--remote", &cli->error);
     if (status == 0 && option_given(cli, "no-color"))
         status = settings_set(&cli->settings, SETTING_COLOR, "never", "option --no-color",
                               "--no-color", &cli->error);

@@ -134,6 +134,17 @@ static int take_command_word(struct cli *cli, const char *word) {
                      cli->group != NULL ? " " : "", cli->group != NULL ? cli->group : "");
 }
 
+/* "sync" is a command, and so is "sync status". */
+static bool take_second_word(struct cli *cli, const char *word) {
+    if (cli->argument_count > 0 || !command_is_group(cli->command->name))
+        return false;
+    const struct command *longer =
+        command_find(pool_format(&cli->pool, "%s %s", cli->command->name, word));
+    if (longer != NULL)
+        cli->command = longer;
+    return longer != NULL;
+}
+
 /* For a command that reads its arguments itself: all that follow, --json included when it
  * stood before. */
 static void take_rest(struct parser *parser) {
@@ -158,7 +169,7 @@ static int parse_arguments(struct parser *parser) {
             status = parse_short_option(parser, argument);
         else if (cli->command == NULL)
             status = take_command_word(cli, argument);
-        else
+        else if (options_ended || !take_second_word(cli, argument))
             cli->arguments[cli->argument_count++] = argument;
         if (status != 0)
             return status;
@@ -276,6 +287,8 @@ int option_choice(const struct cli *cli, const char *name) {
 
 mneme_kind option_kind(const struct cli *cli, const char *name, mneme_kind otherwise) {
     const char *value = option_value(cli, name);
-    /* KIND_CHOICES are in the order of the enumeration, which begins with "none". */
-    return value != NULL ? (mneme_kind)(value_choice(KIND_CHOICES, value) + 1) : otherwise;
+    for (int kind = 1; value != NULL && kind < MNEME_KIND_COUNT; kind++)
+        if (strcmp(value, mneme_kind_name((mneme_kind)kind)) == 0)
+            return (mneme_kind)kind;
+    return otherwise;
 }

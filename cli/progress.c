@@ -50,12 +50,18 @@ static const char *time_left(struct pool *pool, double part, uint64_t elapsed_ms
                        (unsigned long long)seconds % 60);
 }
 
-static void draw(uint64_t done, uint64_t total, uint64_t records, uint64_t elapsed_ms) {
+struct amount {
+    uint64_t done, total, records;
+    const char *(*text)(struct pool *pool, uint64_t amount);
+};
+
+static void draw(const struct amount *work, uint64_t elapsed_ms) {
     struct pool pool = {NULL};
+    uint64_t done = work->done, total = work->total;
     double part = total > 0 ? (double)(done < total ? done : total) / (double)total : 0;
-    uint64_t rate = elapsed_ms > 0 ? records * 1000 / elapsed_ms : 0;
+    uint64_t rate = elapsed_ms > 0 ? work->records * 1000 / elapsed_ms : 0;
     const char *text = pool_format(&pool, "%3d %%, %s of %s, %s records/s%s", (int)(part * 100),
-                                   display_bytes(&pool, done), display_bytes(&pool, total),
+                                   work->text(&pool, done), work->text(&pool, total),
                                    display_count(&pool, rate), time_left(&pool, part, elapsed_ms));
     /* The last column stays free: writing there wraps the line on some terminals. */
     size_t columns = display_columns(STDERR_FILENO, 80) - 1;
@@ -69,14 +75,22 @@ static void draw(uint64_t done, uint64_t total, uint64_t records, uint64_t elaps
     pool_free(&pool);
 }
 
-void progress_update(struct progress *progress, uint64_t bytes_done, uint64_t bytes_total,
-                     uint64_t records) {
+static void update(struct progress *progress, const struct amount *work) {
     uint64_t now = now_ms();
     if (!progress->enabled || now < progress->redraw_ms)
         return;
-    draw(bytes_done, bytes_total, records, now - progress->begin_ms);
+    draw(work, now - progress->begin_ms);
     progress->drawn = true;
     progress->redraw_ms = now + REDRAW_MS;
+}
+
+void progress_update(struct progress *progress, uint64_t bytes_done, uint64_t bytes_total,
+                     uint64_t records) {
+    update(progress, &(struct amount){bytes_done, bytes_total, records, display_bytes});
+}
+
+void progress_update_records(struct progress *progress, uint64_t done, uint64_t total) {
+    update(progress, &(struct amount){done, total, done, display_count});
 }
 
 void progress_clear(struct progress *progress) {

@@ -23,6 +23,8 @@ void progress_begin_work(struct progress *progress);
 /* Draw the line anew, at most about ten times a second. */
 void progress_update(struct progress *progress, uint64_t bytes_done, uint64_t bytes_total,
                      uint64_t records);
+/* The same for work that is counted in records. */
+void progress_update_records(struct progress *progress, uint64_t done, uint64_t total);
 /* Take the line off the screen, before other text or at the end. */
 void progress_clear(struct progress *progress);
 

@@ -118,7 +118,7 @@ static const char *const examples[] = {
     NULL,
 };
 static const struct option options[] = {
-    OPTION_CHOICE("kind", "KIND", "what to list, episode if not given", KIND_CHOICES),
+    OPTION_CHOICE("kind", "KIND", "what to list, episode if not given", KIND_CHOICES_ALL),
     LISTING_TYPE_OPTION(TASK_TYPES),
     LISTING_OUTCOME_OPTION,
     LISTING_TAG_OPTION,

@@ -105,7 +105,8 @@ static int put_begin(struct cli *cli, const char *needed, bool *from_file) {
     for (size_t i = 0; path != NULL && i < cli->given_count; i++) {
         const char *name = cli->given[i].option->name;
         for (const struct option *o = cli->command->options; o->name != NULL; o++)
-            if (strcmp(name, o->name) == 0 && strcmp(name, "file") != 0)
+            if (strcmp(name, o->name) == 0 && strcmp(name, "file") != 0 &&
+                strcmp(name, "local-only") != 0)
                 return fail_with(&cli->error, MNEME_INVALID,
                                  "--%s and --file exclude each other; put it into the file", name);
     }
@@ -200,6 +201,7 @@ static int run_relation_put(struct cli *cli) {
 #define COMMON_PUT_OPTIONS                                                                         \
     OPTION_PAIR("meta", "NAME=VALUE", "metadata", .repeats = true),                                \
         OPTION_TEXT("id", "ID", "store it under this id"),                                         \
+        OPTION_SWITCH("local-only", "it never leaves this machine, whatever is synced"),           \
         OPTION_FILE("file", "FILE", "read JSON lines; - is standard input")
 
 #define PATTERN_TYPES "tool_sequence|decision_point|error_recovery|context"

@@ -19,6 +19,7 @@ static const char *const titles[MNEME_KIND_COUNT][COLUMNS + 1] = {
     [MNEME_EMBEDDING] = {"ID", "TIME", "MODEL", "SIZE", "SUBJECT"},
     [MNEME_RELATION] = {"ID", "TIME", "TYPE", "WEIGHT", "FROM AND TO"},
     [MNEME_CHECKPOINT] = {"ID", "TIME", "STEP", "", "NOTE"},
+    [MNEME_SUPERSEDED] = {"ID", "TIME", "KIND", "RECORD", "WHY"},
 };
 
 static mneme_text first_text(mneme_text a, mneme_text b) { return a.size > 0 ? a : b; }
@@ -40,6 +41,15 @@ static mneme_text ends(struct cli *cli, const mneme_relation *relation) {
     return mneme_text_of(pool_format(&cli->pool, "%.*s → %.*s", ID_SHORT,
                                      id_text(cli, &relation->from), ID_SHORT,
                                      id_text(cli, &relation->to)));
+}
+
+mneme_text superseded_why(struct cli *cli, const mneme_superseded *edit) {
+    const char *list = "";
+    for (size_t i = 0; i < edit->fields.count; i++)
+        list = pool_format(&cli->pool, "%s%s%.*s", list, i > 0 ? ", " : ": ",
+                           (int)edit->fields.items[i].size, edit->fields.items[i].data);
+    return mneme_text_of(
+        pool_format(&cli->pool, "%.*s%s", (int)edit->reason.size, edit->reason.data, list));
 }
 
 /* The three cells that differ from kind to kind. */
@@ -77,6 +87,11 @@ static void fill_cells(struct cli *cli, const mneme_record *record, mneme_text *
     case MNEME_CHECKPOINT:
         cells[0] = count(cli, record->as.checkpoint->step);
         cells[2] = first_text(record->as.checkpoint->note, record->as.checkpoint->state);
+        break;
+    case MNEME_SUPERSEDED:
+        cells[0] = mneme_text_of(mneme_kind_name(record->as.superseded->subject_kind));
+        cells[1] = mneme_text_of(id_text(cli, &record->as.superseded->subject));
+        cells[2] = superseded_why(cli, record->as.superseded);
         break;
     case MNEME_KIND_NONE:
     case MNEME_DICTIONARY:

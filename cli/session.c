@@ -20,7 +20,7 @@ int cli_store_url(struct cli *cli, const char **url) {
                      "--store PATH");
 }
 
-static uint32_t setting_number(const struct cli *cli, enum setting setting) {
+uint32_t setting_number(const struct cli *cli, enum setting setting) {
     return (uint32_t)value_whole(cli->settings.values[setting]);
 }
 
@@ -52,14 +52,12 @@ static mneme_cache_options cache_options(const struct cli *cli) {
     return options;
 }
 
-/* NULL for a setting that is not made. */
-static const char *setting_text(const struct cli *cli, enum setting setting) {
+const char *setting_text(const struct cli *cli, enum setting setting) {
     const char *value = cli->settings.values[setting];
     return value[0] != '\0' ? value : NULL;
 }
 
-/* Whether the URL is of a server; of others no secret is even looked at. */
-static bool url_is_of_a_server(const char *url) {
+bool url_is_of_a_server(const char *url) {
     return strstr(url, "://") != NULL && strncasecmp(url, "file:", 5) != 0;
 }
 
@@ -76,7 +74,8 @@ static void set_secret(const struct cli *cli, mneme_remote_options *options) {
         options->basic = setting_text(cli, SETTING_BASIC);
 }
 
-static mneme_remote_options remote_options(const struct cli *cli, const char *url) {
+static mneme_remote_options remote_options(const struct cli *cli, const char *url,
+                                           const char *sync_url) {
     const char *encoding = cli->settings.values[SETTING_ENCODING];
     mneme_remote_options options = {
         .replica_url = setting_text(cli, SETTING_REPLICA_URL),
@@ -103,12 +102,13 @@ static mneme_remote_options remote_options(const struct cli *cli, const char *ur
         .statements = setting_number(cli, SETTING_SQLITE_STATEMENTS),
         .busy_ms = setting_number(cli, SETTING_SQLITE_BUSY_MS),
     };
-    if (url_is_of_a_server(url))
+    if (url_is_of_a_server(url) || (sync_url != NULL && url_is_of_a_server(sync_url)))
         set_secret(cli, &options);
     return options;
 }
 
-mneme_options cli_options(const struct cli *cli, const char *url, enum open_mode mode) {
+mneme_options cli_options(struct cli *cli, const char *url, enum open_mode mode) {
+    mneme_sync_options sync = sync_options(cli, url);
     bool is_short = url_is_of_a_server(url) && !cli->command->is_long;
     static const mneme_compression algorithms[] = {MNEME_COMPRESS_DEFAULT, MNEME_COMPRESS_ZSTD,
                                                    MNEME_COMPRESS_LZ4, MNEME_COMPRESS_GZIP,
@@ -124,7 +124,8 @@ mneme_options cli_options(const struct cli *cli, const char *url, enum open_mode
         .batch_operations = setting_number(cli, SETTING_BATCH_OPERATIONS),
         .batch_interval_ms = setting_number(cli, SETTING_BATCH_INTERVAL_MS),
         .cache = cache_options(cli),
-        .remote = remote_options(cli, url),
+        .remote = remote_options(cli, url, sync.url),
+        .sync = sync,
     };
     options.cache.off = options.cache.off || is_short;
     if (is_short && options.remote.encoding == MNEME_ENCODING_AUTO)
@@ -160,6 +161,7 @@ struct mneme_write cli_write(const struct cli *cli, mneme_ticket *ticket) {
     return (struct mneme_write){
         .durability = modes[mode],
         .ticket = modes[mode] == MNEME_BATCH ? ticket : NULL,
+        .local_only = option_given(cli, "local-only"),
     };
 }
 

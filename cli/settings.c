@@ -91,13 +91,13 @@ static int unknown_setting(struct parse *parse, const char *section, const char 
         return fail_with(
             parse->error, MNEME_INVALID,
             "%s:%d: '%.60s' stands before any section; put it below [store], [cache], [remote], "
-            "[sqlite] or [output]",
+            "[sqlite], [sync] or [output]",
             path, line, key);
     if (!is_section(section))
         return fail_with(
             parse->error, MNEME_INVALID,
-            "%s:%d: no section [%.60s]; there are [store], [cache], [remote], [sqlite] and "
-            "[output]",
+            "%s:%d: no section [%.60s]; there are [store], [cache], [remote], [sqlite], "
+            "[sync] and [output]",
             path, line, section);
     return fail_with(parse->error, MNEME_INVALID,
                      "%s:%d: [%s] has no setting '%.60s'; `mneme config show` lists all settings",
@@ -270,6 +270,8 @@ static int check_together(const struct settings *settings, mneme_error *error) {
                          name_of(settings, SETTING_CACHE_ACCESS_WEIGHT),
                          name_of(settings, SETTING_CACHE_RECENCY_WEIGHT));
     int status = check_order(settings, SETTING_POOL_MIN, SETTING_POOL_MAX, error);
+    if (status == 0)
+        status = check_order(settings, SETTING_SYNC_POLL_MS, SETTING_SYNC_POLL_MAX_MS, error);
     if (status != 0)
         return status;
     for (int id = 0; id < MNEME_CACHE_COUNT; id++) {

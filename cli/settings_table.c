@@ -56,6 +56,10 @@ enum { DAY_MS = 24 * 60 * 60 * 1000 };
 #define SQLITE_NUMBER(setting, key, variable, fallback, min_, max_)                                \
     ROW(setting, "sqlite", key, "MNEME_SQLITE_" variable, NULL, fallback,                          \
         {.type = VALUE_WHOLE, .min = (min_), .max = (max_)})
+/* Rows of [sync]. */
+#define SYNC_NUMBER(setting, key, variable, fallback, min_, max_)                                  \
+    ROW(setting, "sync", key, "MNEME_SYNC_" variable, NULL, fallback,                              \
+        {.type = VALUE_WHOLE, .min = (min_), .max = (max_)})
 /* A secret stands in no file of settings, and is never printed. */
 #define SECRET_ROW(setting, key_, variable, other_variable)                                        \
     [setting] = {.section = "remote",                                                              \
@@ -112,6 +116,15 @@ const struct setting_spec setting_specs[SETTING_COUNT] = {
     SQLITE_NUMBER(SETTING_SQLITE_CONNECTIONS, "connections", "CONNECTIONS", "8", 1, 1000),
     SQLITE_NUMBER(SETTING_SQLITE_STATEMENTS, "statements", "STATEMENTS", "64", 1, 10000),
     SQLITE_NUMBER(SETTING_SQLITE_BUSY_MS, "busy_ms", "BUSY_MS", "10000", 1, DAY_MS),
+    ROW(SETTING_SYNC_URL, "sync", "url", "MNEME_REMOTE", "--remote", "", ANY_TEXT),
+    ROW(SETTING_SYNC_NAME, "sync", "name", "MNEME_SYNC_NAME", NULL, "", ANY_TEXT),
+    ROW(SETTING_SYNC_ONLY, "sync", "only", "MNEME_SYNC_ONLY", NULL, "", ANY_TEXT),
+    SYNC_NUMBER(SETTING_SYNC_POLL_MS, "poll_ms", "POLL_MS", "250", 1, DAY_MS),
+    SYNC_NUMBER(SETTING_SYNC_POLL_MAX_MS, "poll_max_ms", "POLL_MAX_MS", "30000", 1, DAY_MS),
+    SYNC_NUMBER(SETTING_SYNC_PUSH_MAX, "push_max", "PUSH_MAX", "100", 1, 1000),
+    SYNC_NUMBER(SETTING_SYNC_GATHER_MS, "gather_ms", "GATHER_MS", "100", 1, 60000),
+    SYNC_NUMBER(SETTING_SYNC_KEEP_DAYS, "keep_days", "KEEP_DAYS", "90", 1, 36500),
+    SYNC_NUMBER(SETTING_SYNC_LEASE_MS, "lease_ms", "LEASE_MS", "30000", 100, DAY_MS),
     ROW(SETTING_COLOR, "output", "color", "NO_COLOR", "--no-color", "auto",
         {.type = VALUE_CHOICE, .choices = "auto|never"}),
 };

@@ -253,6 +253,20 @@ static void show_relation(struct cli *cli, const mneme_relation *relation) {
     put_metadata(cli, relation->metadata);
 }
 
+static const char *version_text(struct cli *cli, uint64_t clock, uint64_t device) {
+    int64_t time_us = (int64_t)(clock >> 16) * 1000;
+    return pool_format(&cli->pool, "%s UTC, on device %016" PRIx64,
+                       display_time(&cli->pool, time_us, 19), device);
+}
+
+static void show_superseded(struct cli *cli, const mneme_superseded *edit) {
+    put_string(cli, "Record", end_text(cli, edit->subject_kind, &edit->subject));
+    put_text(cli, "Why", superseded_why(cli, edit));
+    put_string(cli, "Overruled", version_text(cli, edit->lost_clock, edit->lost_device));
+    put_string(cli, "Kept", version_text(cli, edit->kept_clock, edit->kept_device));
+    put_text(cli, "It was", edit->lost);
+}
+
 void show_record(struct cli *cli, const mneme_record *record) {
     const char *kind = mneme_kind_name(record->kind);
     char *title = pool_copy(&cli->pool, kind, strlen(kind));
@@ -266,4 +280,6 @@ void show_record(struct cli *cli, const mneme_record *record) {
         show_heuristic(cli, record->as.heuristic);
     else if (record->kind == MNEME_RELATION)
         show_relation(cli, record->as.relation);
+    else if (record->kind == MNEME_SUPERSEDED)
+        show_superseded(cli, record->as.superseded);
 }

@@ -177,6 +177,15 @@ static void put_kinds_page(struct cli *cli, const mneme_kind_stats *stats) {
 
 /* ---- The command ------------------------------------------------------------------------- */
 
+static void put_sync_json(struct json_line *line, const mneme_sync_status *status) {
+    if (!status->shared)
+        return;
+    line_key(line, "sync");
+    struct json_line inner = line_begin(line->out);
+    put_sync_members(&inner, status);
+    line_close(&inner);
+}
+
 static void put_stats_json(FILE *out, const mneme_stats *stats) {
     struct json_line line = line_begin(out);
     line_add_text(&line, "store", stats->path);
@@ -188,6 +197,7 @@ static void put_stats_json(FILE *out, const mneme_stats *stats) {
     line_key(&line, "kinds");
     put_kinds_json(out, stats->kinds);
     put_remote_json(&line, stats);
+    put_sync_json(&line, &stats->sync);
     line_key(&line, "caches");
     put_caches_json(out, stats->caches);
     line_end(&line);
@@ -202,6 +212,7 @@ static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
                 display_bytes(pool, stats->used_bytes));
     fprintf(out, "Commits   %s\n", display_count(pool, stats->commits));
     put_remote_page(cli, stats);
+    put_sync_line(cli, &stats->sync);
     fputc('\n', out);
     put_kinds_page(cli, stats->kinds);
     fputc('\n', out);

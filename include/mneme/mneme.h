@@ -127,6 +127,33 @@ typedef struct mneme_remote_options {
     uint32_t busy_ms;          /* "file:": wait for other writers at most: 10,000 */
 } mneme_remote_options;
 
+/* Who talks to the remote that a store is synced with. */
+typedef enum mneme_sync_mode {
+    MNEME_SYNC_BACKGROUND = 0, /* a thread of the handle, for as long as it is open */
+    MNEME_SYNC_MANUAL = 1      /* mneme_sync does, when it is called */
+} mneme_sync_mode;
+
+/*
+ * Of a store that is a plain path, and its remote; docs/sync.md tells what that means. 0 or NULL is
+ * the default. Token, replica, TLS, time limits and the rest are those of mneme_options.remote.
+ */
+typedef struct mneme_sync_options {
+    const char *url;  /* libsql://, https://, http://, or file: for an SQLite file; NULL: none */
+    const char *name; /* of this machine, for people: at most 63 bytes; NULL: its host name */
+    mneme_sync_mode mode;
+    /* Which records begin to be shared: those that meet one row of each name that stands here.
+     * Names: "kind", and those of mneme_query.where. None: all. Copied. */
+    const mneme_pair *only;
+    size_t only_count;
+    uint32_t poll_ms;     /* least pause between looks for what others wrote: 250 … */
+    uint32_t poll_max_ms; /* … and the longest, which it grows to while nothing happens: 30,000 */
+    uint32_t push_max;    /* records a request at most: 100 */
+    uint32_t gather_ms;   /* a write waits at most this long for others to go with it, and not at
+                             all when none went lately: 100 */
+    uint32_t keep_days;   /* how long a delete is remembered for those who are away: 90 */
+    uint32_t lease_ms;    /* after this long a process that died is no longer waited for: 30,000 */
+} mneme_sync_options;
+
 /* Zero-initialise, set `size` and what differs from the default. */
 typedef struct mneme_options {
     size_t size;                    /* sizeof(mneme_options) */
@@ -143,6 +170,7 @@ typedef struct mneme_options {
     bool allow_network_filesystem;  /* default: refuse NFS, CIFS, 9p and FUSE stores */
     mneme_cache_options cache;
     mneme_remote_options remote;
+    mneme_sync_options sync;
 } mneme_options;
 
 /*
@@ -155,8 +183,12 @@ typedef struct mneme_options {
  * A new file is made with mode 0600, its missing directories with 0700; in a server's database the
  * tables are made. `options` may be NULL. The handle goes to *out; close it once.
  *
+ * With options.sync.url the store is synced with that remote; nothing here waits for it, and
+ * whether it can be reached is no matter (mneme_sync_status_get tells).
+ *
  * MNEME_INVALID: the path is a directory, a symbolic link or something else that is not a plain
- * file; the URL has a scheme this build does not know, or a secret in it; an option is wrong.
+ * file; the URL has a scheme this build does not know, or a secret in it; an option is wrong; a
+ * remote for what is not a plain path.
  * MNEME_NOT_FOUND: must_exist and it does not. MNEME_PERMISSION: not readable or writable.
  * MNEME_CORRUPT: not a mneme store, empty, or truncated. MNEME_NEWER_FORMAT: made by a newer
  * version; the file is left untouched. MNEME_UNSUPPORTED: on a network filesystem. MNEME_LOCKED:
@@ -170,6 +202,9 @@ MNEME_API int mneme_open(const char *url, const mneme_options *options, mneme **
  * Finish every queued write, then close. NULL is allowed. What is still held stays valid until it
  * is released (with NULL for the handle). The handle is gone even when an error comes back, which
  * then says which writes did not reach the disk. No other thread may use the handle meanwhile.
+ * What was not synced yet goes out when the store is opened next. A request to the remote that is
+ * under way is waited for up to 2 seconds; one that takes longer is left to a thread, which ends,
+ * and gives the file free, when the request does (see timeout_ms).
  */
 MNEME_API int mneme_close(mneme *m, mneme_error *error);
 
@@ -202,6 +237,8 @@ typedef struct mneme_write {
                              when its version is greater than what is stored; else it is passed
                              over, which is no error */
     bool only_new;        /* MNEME_CONFLICT when a record of that kind and id exists */
+    bool local_only;      /* what is put never leaves this machine, now or after later writes of the
+                             same record; steps and checkpoints go by their episode */
 } mneme_write;
 
 /*
@@ -296,8 +333,9 @@ typedef enum mneme_order { MNEME_NEWEST_FIRST = 0, MNEME_OLDEST_FIRST = 1 } mnem
  *
  * Attributes that `where` can name: "type" (task type of an episode; type of a pattern or
  * relation), "domain", "language", "framework", "outcome" ("success", "partial_success",
- * "failure", "abstained", "open"), "tag", "origin", "subject" (of an embedding), "from", "to"
- * (of a relation), and "meta.NAME" for each metadata name.
+ * "failure", "abstained", "open"), "tag", "origin", "subject" (of an embedding or a superseded
+ * edit), "kind" (of that subject), "from", "to" (of a relation), and "meta.NAME" for each metadata
+ * name.
  */
 typedef struct mneme_query {
     mneme_kind kind;         /* required */
@@ -389,6 +427,42 @@ typedef struct mneme_remote_stats {
     uint64_t prepare_evictions, prepare_refreshes; /* … dropped for room; for age or new tables */
 } mneme_remote_stats;
 
+/* A machine that syncs with the same remote. */
+typedef struct mneme_sync_peer {
+    char name[64];
+    int64_t seen_us; /* when it was last there */
+    uint64_t behind; /* changes that it had not taken then */
+    bool self;       /* this one */
+} mneme_sync_peer;
+
+#define MNEME_SYNC_PEERS_MAX 64
+
+/* How it stands with sync. Times are 0 when there is none. */
+typedef struct mneme_sync_status {
+    size_t size;                 /* sizeof(mneme_sync_status), set by the caller */
+    bool shared;                 /* the store has been synced, or somebody tried to */
+    char remote[512];            /* the URL */
+    char phase[32];              /* "in step", "first meeting", "meeting anew", "comparing names" */
+    uint64_t pending;            /* records that wait to go out; 0 before the first sync */
+    uint64_t pending_bytes;      /* their bodies; of the first 10,000 */
+    int64_t oldest_us;           /* when the first of them was written */
+    uint64_t held, held_refused; /* records that stay here; … as the remote refused them */
+    uint64_t superseded;         /* conflicts to look at */
+    uint64_t cursor, head;       /* changes of the remote that were taken; that there are */
+    int64_t push_us, pull_us;    /* when something last went out; when it was last looked */
+    int64_t error_us;            /* since when it fails; 0: the last try went well */
+    int error_code;              /* a mneme_status */
+    char error_text[300];        /* a sentence */
+    int64_t next_us;             /* when the next try is due */
+    int64_t skew_us;             /* the remote's clock minus ours */
+    uint64_t pushed, pulled, merged; /* records, since the store was first synced */
+    uint64_t bytes_up, bytes_down;   /* on the wire */
+    uint64_t plain_bytes;            /* what the records would have taken uncompressed */
+    char worker[96];                 /* who syncs this store now; "": nobody */
+    size_t peer_count;
+    mneme_sync_peer peers[MNEME_SYNC_PEERS_MAX]; /* the latest first */
+} mneme_sync_status;
+
 typedef struct mneme_stats {
     size_t size;     /* sizeof(mneme_stats), set by the caller */
     char path[1024]; /* as it was opened: a path or a URL */
@@ -408,9 +482,64 @@ typedef struct mneme_stats {
     uint64_t dictionary_bodies;   /* bodies compressed with a dictionary */
     mneme_cache_stats caches[MNEME_CACHE_COUNT];
     mneme_remote_stats remote;
+    mneme_sync_status sync;
 } mneme_stats;
 
 MNEME_API int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error);
+
+/* ---- Sync -------------------------------------------------------------------------------- */
+
+/* What a run has done so far. */
+typedef struct mneme_sync_report {
+    size_t size;             /* sizeof(mneme_sync_report), set by the caller */
+    uint64_t pushed, pulled; /* records */
+    uint64_t merged;         /* of those pulled: joined with an edit that was made here */
+    uint64_t superseded;     /* edits that were overruled, and kept (mneme_conflict_resolve) */
+    uint64_t held;           /* records that stay here: local ones, excluded ones, refused ones */
+    uint64_t collected;      /* old deletes that were forgotten; with `collect` */
+    uint64_t freed;          /* held records that were tried again; with `retry_held` */
+    uint64_t cursor, head;   /* changes of the remote that were taken; that there are */
+    uint64_t pending;        /* records that were waiting when the run began */
+    bool waiting;            /* another process syncs this store, and is waited for */
+    bool by_other;           /* … which has sent all, and goes on to look for what is new */
+} mneme_sync_report;
+
+/* How to run. NULL or all zero: once through, without waiting for another process. */
+typedef struct mneme_sync_run {
+    size_t size;     /* sizeof(mneme_sync_run) */
+    int64_t wait_ms; /* while another process syncs this store, wait at most so long for it to be
+                        done or to end; < 0: for ever */
+    bool collect;    /* afterwards forget deletes older than keep_days, there and here */
+    bool retry_held; /* first free what the remote refused, or what was excluded */
+    /* Called after each request; a non-zero return stops with MNEME_CANCELLED. May be NULL. */
+    int (*progress)(void *context, const mneme_sync_report *so_far);
+    void *context;
+} mneme_sync_run;
+
+/*
+ * Bring store and remote together until nothing is left to do, in either mode. *report may be NULL.
+ * MNEME_INVALID: the handle has no remote. MNEME_LOCKED: another process syncs this store; its name
+ * stands in the text. MNEME_UNAVAILABLE, MNEME_UNCERTAIN: the remote does not answer; nothing is
+ * lost, try again later. MNEME_UNAUTHORIZED, MNEME_NOT_FOUND (no such database): other settings are
+ * needed. MNEME_CANCELLED.
+ */
+MNEME_API int mneme_sync(mneme *m, const mneme_sync_run *run, mneme_sync_report *report,
+                         mneme_error *error);
+
+/* How it stands, from the store alone: the remote is not asked, and the handle needs none. */
+MNEME_API int mneme_sync_status_get(mneme *m, mneme_sync_status *status, mneme_error *error);
+
+/*
+ * Settle a conflict: a record of kind MNEME_SUPERSEDED is deleted. With `restore` the edit that it
+ * keeps is written first, as a new write, in the same batch: the record is again what it was on the
+ * side that lost, an episode with the steps of both sides, one that was deleted is live again.
+ * MNEME_NOT_FOUND: no such conflict. MNEME_CONFLICT: what the record belongs to is gone, or takes
+ * no more steps.
+ */
+MNEME_API int mneme_conflict_resolve(mneme *m, const mneme_id *id, bool restore,
+                                     const mneme_write *how, mneme_error *error);
+
+/* ---- Copies and checks ---------------------------------------------------------------------- */
 
 /*
  * Copy the store, as of one moment, to a new file at `path` while others go on writing. A copy of
@@ -573,6 +702,7 @@ typedef struct mneme_import_options {
     /* Called for each bad record with a sentence naming file, record and field. May be NULL. */
     void (*rejected)(void *context, const char *text);
     void *context;
+    bool local_only; /* as mneme_write.local_only */
 } mneme_import_options;
 
 /*

@@ -70,14 +70,16 @@ typedef enum mneme_kind {
     MNEME_EMBEDDING = 5,
     MNEME_RELATION = 6,
     MNEME_CHECKPOINT = 7,
-    MNEME_DICTIONARY = 8 /* compression dictionaries; kept by the library itself */
+    MNEME_DICTIONARY = 8, /* compression dictionaries; kept by the library itself */
+    MNEME_SUPERSEDED = 9  /* an edit that lost against another machine's; written by sync */
 } mneme_kind;
-#define MNEME_KIND_COUNT 9
+#define MNEME_KIND_COUNT 10
 
 /* Flags of a record. */
 enum {
     MNEME_FLAG_DELETED = 1, /* a tombstone: only its id and version are left */
-    MNEME_FLAG_SEALED = 2   /* a completed episode: it takes no more steps */
+    MNEME_FLAG_SEALED = 2,  /* a completed episode: it takes no more steps */
+    MNEME_FLAG_LOCAL = 8    /* never leaves this machine; stays when the record is replaced */
 };
 
 /* ---- Steps ---------------------------------------------------------------------------- */
@@ -276,6 +278,23 @@ typedef struct mneme_checkpoint {
     mneme_pair_list metadata;
 } mneme_checkpoint;
 
+/*
+ * An edit that was overruled when the memories of two machines met: what the record was on the
+ * losing side. Sync writes it, on whichever machine notices, with the same id and content on each.
+ * Deleting it settles the matter; mneme_conflict_resolve can bring the lost edit back.
+ */
+typedef struct mneme_superseded {
+    mneme_id id;
+    mneme_id subject; /* the record that was edited */
+    mneme_kind subject_kind;
+    mneme_text reason;      /* "edited elsewhere", "deleted elsewhere" */
+    mneme_text_list fields; /* names of the members that lost; none for a delete */
+    mneme_text lost;        /* the losing record as one line of JSON (docs/jsonl.md) */
+    uint64_t lost_clock, lost_device; /* its version */
+    uint64_t kept_clock, kept_device; /* the version that won */
+    int64_t time_us;                  /* when the lost edit was made */
+} mneme_superseded;
+
 /* ---- Records -------------------------------------------------------------------------- */
 
 /* One record of any kind. `as` holds the member of its kind; none for a tombstone. */
@@ -294,6 +313,7 @@ typedef struct mneme_record {
         const mneme_relation *relation;
         const mneme_embedding *embedding;
         const mneme_checkpoint *checkpoint;
+        const mneme_superseded *superseded;
     } as;
 } mneme_record;
 

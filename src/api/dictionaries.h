@@ -30,6 +30,10 @@ static inline bool kind_is_trained(mneme_kind kind) {
     return kind_is_public(kind) && kind != MNEME_EMBEDDING;
 }
 
+/* Samples to train a kind from (samples.c): plain bodies, newest first, in the arena. */
+int samples_read(mneme *m, mneme_kind kind, struct arena *arena, struct slice **samples,
+                 size_t *count, mneme_error *error);
+
 /* The id of the record of a dictionary. */
 mneme_id dictionary_id(const uint8_t sha[PACK_SHA256_SIZE]);
 

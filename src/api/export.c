@@ -9,7 +9,8 @@ enum { EXPORT_PAGE = 100, EXPORT_BYTES = 64 << 10 };
 /* Checkpoints stand behind the episodes they belong to, so that an import finds these first.
  * Steps are part of their episode's line. */
 static const mneme_kind exported[] = {MNEME_EPISODE,   MNEME_PATTERN,  MNEME_HEURISTIC,
-                                      MNEME_EMBEDDING, MNEME_RELATION, MNEME_CHECKPOINT};
+                                      MNEME_EMBEDDING, MNEME_RELATION, MNEME_CHECKPOINT,
+                                      MNEME_SUPERSEDED};
 
 struct export {
     mneme *m;

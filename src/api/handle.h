@@ -23,16 +23,19 @@ enum { FLAG_LOOSE = 4 };
 
 struct dictionaries;
 struct sql_driver;
+struct syncer;
 
 struct mneme {
     struct store *store;  /* all of it: cached over batched over kv, mem, sql or followed */
     struct store *queue;  /* the part that is the group commit */
     struct store *cached; /* the part that is the caches; NULL: they are off */
+    struct store *bottom; /* the part that keeps the records: kv, mem or sql */
     struct store *sql;    /* the part that is the sql store, with its driver; NULL: none */
     struct sql_driver *driver;
     bool far; /* each call of the store is a request to a server: few and large ones, then */
     struct packer *packer;
     struct dictionaries *dictionaries;
+    struct syncer *syncer; /* of a handle with a remote to sync with; else NULL */
     mneme_options options;
     unsigned generation; /* process_generation() of the opener */
     char *path;          /* as it was opened: a path or a URL */
@@ -40,6 +43,9 @@ struct mneme {
 
 /* Every public call begins with this: MNEME_INVALID for NULL, MNEME_FORKED after a fork. */
 int handle_check(const mneme *m, mneme_error *error);
+
+/* Free a handle, half built too, that nobody uses. NULL is allowed. */
+void handle_destroy(mneme *m);
 
 /* A copy of the options that a call was given, or of none, checked. MNEME_INVALID. */
 int options_take(const mneme_options *given, mneme_options *out, mneme_error *error);
@@ -89,6 +95,7 @@ struct write_set {
     size_t capacity;
     size_t plain_bytes[MNEME_KIND_COUNT];
     const struct known *known; /* NULL: each is looked for by itself */
+    bool local_only;           /* of all that is put with write_set_put_whole */
     bool raced; /* the last commit failed because what had been read was changed meanwhile */
 };
 void write_set_fini(struct write_set *set);
@@ -129,6 +136,10 @@ int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mn
 
 /* Whether a failed commit is worth another try with fresh reads; at most API_RETRIES times. */
 bool write_set_again(const struct write_set *set, unsigned attempt);
+
+/* What every call that writes checks first: the handle, and that `how` makes sense. MNEME_INVALID,
+ * MNEME_PERMISSION. */
+int write_check(const mneme *m, const mneme_write *how, mneme_error *error);
 
 /* ---- Reading (read.c) --------------------------------------------------------------------- */
 

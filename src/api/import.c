@@ -52,6 +52,7 @@ static struct chunk *take_chunk(struct import *import) {
 
 static int prepare_slot(struct import *import, struct chunk *chunk, struct slot *slot) {
     bool duplicate = false;
+    chunk->set.local_only = import->options.local_only;
     slot->first = chunk->set.count;
     int status = record_prepare(import->m, chunk->input, slot, import->now_us, &chunk->set,
                                 &duplicate, &chunk->error);
@@ -217,7 +218,8 @@ static int run(struct import *import, mneme_error *error) {
     size_t started = 0;
     size_t wanted =
         size_min(import->options.threads - 1, (size_t)(import->progress.bytes_total / CHUNK_BYTES));
-    if (import->progress.bytes_total >= TRAIN_LEAST)
+    /* What must not leave the machine must not stand in a dictionary either: see samples.c. */
+    if (import->progress.bytes_total >= TRAIN_LEAST && !import->options.local_only)
         TRY(import_train(import->m, &import->source, import->now_us, error));
     while (started < wanted && thread_start(&threads[started], help, import, NULL) == 0)
         started++;

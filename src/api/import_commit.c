@@ -2,6 +2,7 @@
  * import_commit.c - finished chunks go into the store, and what became of each record is told.
  */
 #include "api/import.h"
+#include "api/sync.h"
 
 /* ---- What became of a record -------------------------------------------------------------- */
 
@@ -28,7 +29,7 @@ static bool has_raced(const struct batch *batch) {
     if (batch->status == 0 || batch->failed >= batch->count)
         return false;
     const struct mutation *failed = &batch->mutations[batch->failed];
-    return failed->condition == CONDITION_LAST_PLACE || failed->condition == CONDITION_VERSION ||
+    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_VERSION ||
            (failed->op == MUTATION_CHECK && failed->condition == CONDITION_ABSENT);
 }
 
@@ -50,7 +51,7 @@ static int commit_again(struct import *import, struct chunk *chunk, struct slot 
                         mneme_error *error) {
     struct batch batch = {.count = 0}, *only = &batch;
     for (unsigned attempt = 0; attempt < API_RETRIES; attempt++) {
-        AUTO_WRITES struct write_set set = {.count = 0};
+        AUTO_WRITES struct write_set set = {.local_only = import->options.local_only};
         bool duplicate = false;
         batch.status = record_prepare(import->m, chunk->input, slot, import->now_us, &set,
                                       &duplicate, &batch.error);
@@ -80,6 +81,8 @@ static int settle_slot(struct import *import, struct chunk *chunk, struct slot *
 /* ---- Committing --------------------------------------------------------------------------- */
 
 static void note_written(struct import *import, const struct chunk *chunk) {
+    if (import->m->syncer)
+        syncer_wrote(import->m->syncer, chunk->count);
     for (size_t kind = 1; kind < MNEME_KIND_COUNT; kind++)
         if (chunk->set.plain_bytes[kind])
             dictionaries_wrote(import->m, (mneme_kind)kind, chunk->set.plain_bytes[kind]);

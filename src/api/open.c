@@ -5,6 +5,7 @@
 
 #include "api/handle.h"
 #include "api/remote.h"
+#include "api/sync.h"
 #include "store/kv.h"
 #include "store/mem.h"
 
@@ -27,6 +28,7 @@ static int check_options(const mneme_options *options, mneme_error *error) {
     if (options->compression_level < 0 || options->compression_level > most)
         return error_set(error, MNEME_INVALID, "compression level %d is not between 1 and %d",
                          options->compression_level, most);
+    TRY(sync_check(&options->sync, &options->remote, error));
     return remote_check(&options->remote, error);
 }
 
@@ -94,6 +96,7 @@ static int store_open(mneme *m, const struct url *url, mneme_error *error) {
                                     .queue_operations = m->options.queue_operations};
     struct store *below;
     TRY(bottom_open(m, url, &below, error));
+    m->bottom = m->sql ? m->sql : below;
     int status = batched_open(below, &group, &m->queue, error);
     if (status)
         store_close(below);
@@ -102,9 +105,10 @@ static int store_open(mneme *m, const struct url *url, mneme_error *error) {
     return status;
 }
 
-static void handle_destroy(mneme *m) {
+void handle_destroy(mneme *m) {
     if (!m)
         return;
+    syncer_destroy(m->syncer);
     dictionaries_destroy(m->dictionaries);
     store_close(m->store);
     packer_destroy(m->packer);
@@ -113,8 +117,10 @@ static void handle_destroy(mneme *m) {
 }
 
 /* Texts of the options, secrets among them, are not needed any longer, and need not live. */
-static void forget_texts(mneme_remote_options *o) {
+static void forget_texts(mneme_options *options) {
+    mneme_remote_options *o = &options->remote;
     o->token = o->token_file = o->basic = o->replica_url = o->name_space = o->ca_file = NULL;
+    options->sync = (mneme_sync_options){.url = NULL};
 }
 
 static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
@@ -125,9 +131,11 @@ static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
     memcpy(m->path, url->text, size);
     TRY(packer_open(&m->options, &m->packer, error));
     TRY(store_open(m, url, error));
-    forget_texts(&m->options.remote);
     TRY(caches_open(m, error));
-    return dictionaries_create(m, &m->dictionaries, error);
+    TRY(dictionaries_create(m, &m->dictionaries, error));
+    TRY(syncer_open(m, error));
+    forget_texts(&m->options);
+    return syncer_start(m->syncer, error);
 }
 
 int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
@@ -137,6 +145,11 @@ int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme
         return error_set(error, MNEME_INVALID, "mneme_open: out is NULL");
     TRY(url_parse(url, &parsed, error));
     TRY(options_take(options, &taken, error));
+    if (taken.sync.url && parsed.kind != URL_KV)
+        return error_set(
+            error, MNEME_INVALID,
+            "only a store that is a plain path, such as memory.mdb, can be synced with "
+            "a remote; open the remote itself, or give a path");
     mneme *m = mem_zalloc(1, sizeof *m);
     if (!m)
         return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
@@ -158,7 +171,8 @@ int mneme_close(mneme *m, mneme_error *error) {
     TRY(handle_check(m, error));
     int status = batched_flush(m->queue, error);
     dictionaries_finish(m);
-    handle_destroy(m);
+    if (syncer_stop(m->syncer)) /* else the thread that is still in a request frees it */
+        handle_destroy(m);
     return status;
 }
 
@@ -184,7 +198,9 @@ int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
         return error_set(error, MNEME_INVALID,
                          "mneme_stats.size is not sizeof(mneme_stats); set it before the call");
     struct store_stats store;
+    mneme_sync_status sync = {.size = sizeof sync};
     TRY(store_stats(m->store, &store, error));
+    TRY(syncer_status(m, &sync, error));
     struct pack_counters packed = packer_counters(m->packer);
     *stats = (mneme_stats){.size = sizeof *stats,
                            .file_bytes = store.file_bytes,
@@ -201,6 +217,7 @@ int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
                            .dictionary_bodies = packed.with_dictionary};
     caches_stats(m, stats->caches);
     remote_stats(m->sql, m->driver, &stats->remote);
+    stats->sync = sync;
     snprintf(stats->path, sizeof stats->path, "%s", m->path);
     for (size_t i = 0; i < MNEME_KIND_COUNT; i++)
         stats->kinds[i] =

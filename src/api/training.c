@@ -11,42 +11,10 @@
 #include "api/dictionaries.h"
 
 enum {
-    SAMPLE_BYTES = 4 << 20,
-    FAR_SAMPLE_BYTES = 1 << 20, /* less to fetch, and still enough to learn from */
-    SAMPLE_PAGE = 256,
-    SAMPLES_MAX = 20000,
     NOTICE_BYTES = 64 << 10, /* of new bodies, before it is looked whether training is due */
     FIRST_BYTES = 128 << 10,
     GROWTH = 16
 };
-
-/* Samples of plain bodies, newest first, in the arena. */
-static int samples_read(mneme *m, mneme_kind kind, struct arena *arena, struct slice **samples,
-                        size_t *count, mneme_error *error) {
-    struct store_query query = {.kind = kind, .limit = SAMPLE_PAGE};
-    size_t bytes = 0, enough = m->far ? FAR_SAMPLE_BYTES : SAMPLE_BYTES;
-    bool more = true;
-    *count = 0;
-    *samples = arena_zalloc(arena, SAMPLES_MAX, sizeof **samples);
-    if (!*samples)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for training");
-    while (more && bytes < enough && *count + SAMPLE_PAGE <= SAMPLES_MAX) {
-        AUTO_RECORDS struct record_set page = {0};
-        TRY(store_query(m->store, &query, &page, &more, error));
-        for (size_t i = 0; i < page.count; i++) {
-            struct slice plain, copy;
-            TRY(unpack(m->packer, page.records[i].body, dictionaries_find, m, arena, &plain,
-                       error));
-            if (arena_copy(arena, plain, &copy))
-                return error_set(error, MNEME_NO_MEMORY, "no memory for training");
-            (*samples)[(*count)++] = copy;
-            bytes += copy.size;
-        }
-        if (more)
-            query.after = position_after(&query, &page.records[page.count - 1]);
-    }
-    return 0;
-}
 
 struct generation_text {
     char text[32];

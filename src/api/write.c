@@ -5,7 +5,7 @@
 
 enum { PATIENCE = 8 }; /* attempts to complete an episode at one stroke */
 
-static int write_check(const mneme *m, const mneme_write *how, mneme_error *error) {
+int write_check(const mneme *m, const mneme_write *how, mneme_error *error) {
     TRY(handle_check(m, error));
     if (m->options.read_only)
         return error_set(error, MNEME_PERMISSION, "%s was opened for reading only", m->path);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/handle.h"
+#include "api/sync.h"
 
 void write_set_fini(struct write_set *set) {
     mem_free(set->mutations);
@@ -48,6 +49,7 @@ int write_set_put(mneme *m, struct write_set *set, const mneme_record *filled,
     struct stored_record stored = {0};
     TRY(model_encode(filled, &set->arena, &body, &stored, error));
     stored.version = filled->version;
+    stored.flags |= filled->flags & MNEME_FLAG_LOCAL;
     TRY(pack_body(m, set, filled->kind, buf_slice(&body), &stored.body, error));
     struct mutation *mutation =
         write_set_add(set, MUTATION_PUT, CONDITION_NONE, filled->kind, &filled->id);
@@ -100,11 +102,12 @@ int write_set_look(mneme *m, const struct write_set *set, const struct record_na
 static int guard_children(struct write_set *set, const mneme_id *parent, mneme_kind kind,
                           const struct record_set *children, mneme_error *error) {
     struct mutation *guard =
-        write_set_add(set, MUTATION_CHECK, CONDITION_LAST_PLACE, MNEME_EPISODE, parent);
+        write_set_add(set, MUTATION_CHECK, CONDITION_CHILDREN, MNEME_EPISODE, parent);
     if (!guard)
         return no_memory(error);
     guard->expect_kind = kind;
     guard->expect_place = children->count ? children->records[children->count - 1].place : 0;
+    guard->expect_count = children->count;
     return 0;
 }
 
@@ -151,6 +154,7 @@ static int put_steps(mneme *m, struct write_set *set, const mneme_record *episod
 
 static bool how_keeps(const mneme_write *how) { return how && how->keep_versions; }
 static bool how_only_new(const mneme_write *how) { return how && how->only_new; }
+static bool how_is_local(const mneme_write *how) { return how && how->local_only; }
 
 /*
  * What a replica of an episode does to the steps here depends on what is here, which must not
@@ -202,6 +206,34 @@ static int guard_absent(mneme *m, struct write_set *set, const mneme_record *fil
     return 0;
 }
 
+static bool has_step(const mneme_episode *episode, const mneme_id *id) {
+    for (size_t i = 0; i < episode->steps.count; i++)
+        if (id_equal(&episode->steps.items[i].id, id))
+            return true;
+    return false;
+}
+
+/* The steps that a replaced open episode had and has no longer. Those that it has again are put
+ * over what they were: to delete them first would begin a new life, and set machines at odds. */
+static int drop_other_steps(mneme *m, struct write_set *set, const mneme_record *filled,
+                            mneme_error *error) {
+    AUTO_RECORDS struct record_set children = {0};
+    batched_drain(m->queue);
+    TRY(children_get(m, MNEME_STEP, &filled->id, true, &children, error));
+    TRY(guard_children(set, &filled->id, MNEME_STEP, &children, error));
+    for (size_t i = 0; i < children.count; i++) {
+        const struct stored_record *child = &children.records[i];
+        if (has_step(filled->as.episode, &child->id))
+            continue;
+        struct mutation *drop =
+            write_set_add(set, MUTATION_DELETE, CONDITION_VERSION, MNEME_STEP, &child->id);
+        if (!drop)
+            return no_memory(error);
+        drop->expect_version = child->version;
+    }
+    return 0;
+}
+
 /* What of an episode goes in besides its own record. `given` says whether its id came from the
  * caller, so that it may be there already. */
 static int put_episode(mneme *m, struct write_set *set, const mneme_record *filled, bool given,
@@ -212,8 +244,9 @@ static int put_episode(mneme *m, struct write_set *set, const mneme_record *fill
         bool absent, sealed = filled->as.episode->end_us != 0;
         TRY(guard_absent(m, set, filled, &absent, error));
         if (!absent)
-            TRY(write_set_drop_children(m, set, &filled->id, MNEME_STEP,
-                                        sealed ? MUTATION_PURGE : MUTATION_DELETE, error));
+            TRY(sealed ? write_set_drop_children(m, set, &filled->id, MNEME_STEP, MUTATION_PURGE,
+                                                 error)
+                       : drop_other_steps(m, set, filled, error));
     }
     bool late = false;
     if (replica)
@@ -248,12 +281,15 @@ int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *rec
     struct mutation *put;
     TRY(model_fill(record, now_us, &set->arena, &filled, error));
     bool given = id_given(record);
+    bool child = filled.kind == MNEME_STEP || filled.kind == MNEME_CHECKPOINT;
+    bool local = how_is_local(how) || set->local_only || record->flags & MNEME_FLAG_LOCAL;
+    if (local && !child) /* children go by their episode */
+        filled.flags |= MNEME_FLAG_LOCAL;
     if (!how_keeps(how))
         filled.version = (mneme_version){0};
     if (filled.kind == MNEME_EPISODE) {
         TRY(put_episode(m, set, &filled, given, how, error));
     } else {
-        bool child = filled.kind == MNEME_STEP || filled.kind == MNEME_CHECKPOINT;
         if (child)
             TRY(check_parent(set, &filled, error));
         TRY(write_set_put(m, set, &filled, &put, error));
@@ -273,7 +309,7 @@ int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *rec
 
 /* Whether a failed condition says that what had been read was changed meanwhile. */
 static bool mutation_raced(const struct mutation *failed) {
-    return failed->condition == CONDITION_LAST_PLACE || failed->condition == CONDITION_VERSION ||
+    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_VERSION ||
            (failed->op == MUTATION_CHECK && failed->condition == CONDITION_ABSENT);
 }
 
@@ -305,6 +341,8 @@ int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mn
         if (ticketed)
             *how->ticket = ticket;
     }
+    if (m->syncer)
+        syncer_wrote(m->syncer, set->count);
     for (size_t kind = 1; kind < MNEME_KIND_COUNT; kind++)
         if (set->plain_bytes[kind])
             dictionaries_wrote(m, (mneme_kind)kind, set->plain_bytes[kind]);

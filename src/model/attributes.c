@@ -24,7 +24,7 @@ static size_t field_attributes(const struct field *f, const void *from) {
         return load_size(member_at(from, f->count_at));
     if (f->type == FIELD_TEXT)
         return load_text(at).size != 0;
-    return 1;
+    return f->type != FIELD_ENUM || f->names->names[load_enum(at)] != NULL;
 }
 
 size_t attributes_count(const struct schema *schema, const void *from) {
@@ -164,12 +164,14 @@ static int refuse_name(mneme_kind kind, mneme_text name, mneme_error *error) {
                      (int)names.size, (const char *)names.data);
 }
 
-static int outcome_value(const struct field *f, mneme_text value, mneme_error *error) {
+static int enum_value(const struct field *f, mneme_text value, mneme_error *error) {
     AUTO_BUF struct buf names = BUF_INIT(MNEME_ERROR_TEXT_MAX);
     for (size_t i = 0; i < f->names->count; i++) {
-        if (text_is(value, f->names->names[i]))
+        const char *name = f->names->names[i];
+        if (name && text_is(value, name))
             return 0;
-        buf_printf(&names, "%s%s", i ? ", " : "", f->names->names[i]);
+        if (name)
+            buf_printf(&names, "%s%s", names.size ? ", " : "", name);
     }
     return error_set(error, MNEME_INVALID, "%s \"%.*s\" is none of %.*s", f->attribute,
                      shown_size(slice_of_text(value)), value.data ? value.data : "",
@@ -208,7 +210,7 @@ int model_attribute(mneme_kind kind, const mneme_pair *pair, struct arena *arena
     struct attribute made = {slice_of_text(pair->name), slice_of_text(pair->value)};
     int status = 0;
     if (f->type == FIELD_ENUM)
-        status = outcome_value(f, pair->value, error);
+        status = enum_value(f, pair->value, error);
     else if (f->type == FIELD_ID)
         status = id_value(f, pair->value, arena, &made.value, error);
     else

@@ -80,7 +80,7 @@ static void encode_int(const struct field *f, const uint8_t *at, struct buf *b) 
         wire_put_int(b, f->number, load_int(at));
 }
 
-static void encode_field(const struct field *f, const void *from, const struct chain *chain,
+static void encode_value(const struct field *f, const void *from, const struct chain *chain,
                          struct buf *b) {
     const uint8_t *at = member_at(from, f->at);
     switch (f->type) {
@@ -134,9 +134,15 @@ static void encode_field(const struct field *f, const void *from, const struct c
     }
 }
 
+void field_encode(const struct field *f, const void *from, const struct chain *chain,
+                  struct buf *b) {
+    if (field_is_present(f, from))
+        encode_value(f, from, chain, b);
+}
+
 void body_encode(const struct schema *schema, const void *from, const struct chain *chain,
                  struct buf *b) {
     for (const struct field *f = schema->fields; f < schema->fields + schema->count; f++)
-        if (!(f->flags & IN_HEADER) && field_is_present(f, from))
-            encode_field(f, from, chain, b);
+        if (!(f->flags & IN_HEADER))
+            field_encode(f, from, chain, b);
 }

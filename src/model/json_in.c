@@ -341,7 +341,7 @@ static int read_kind(const struct reader *in, const struct json_node *root, mnem
     if (!kind_find(*kind) && member)
         return REFUSE(in, &path,
                       "kind \"%.*s\" is none of episode, step, pattern, heuristic, "
-                      "embedding, relation, checkpoint",
+                      "embedding, relation, checkpoint, superseded",
                       shown_size(member->text), (const char *)member->text.data);
     return kind_find(*kind) ? 0 : REFUSE(in, &path, "kind %d cannot be read", (int)*kind);
 }

@@ -8,6 +8,7 @@ static const char *const kind_name_list[MNEME_KIND_COUNT] = {
     [MNEME_PATTERN] = "pattern",       [MNEME_HEURISTIC] = "heuristic",
     [MNEME_EMBEDDING] = "embedding",   [MNEME_RELATION] = "relation",
     [MNEME_CHECKPOINT] = "checkpoint", [MNEME_DICTIONARY] = "dictionary",
+    [MNEME_SUPERSEDED] = "superseded",
 };
 const struct names kind_names = {kind_name_list, COUNT_OF(kind_name_list)};
 
@@ -39,11 +40,13 @@ static const struct kind kinds[] = {
     [MNEME_RELATION]   = {HEAD(mneme_relation, relation_schema, created_us)},
     [MNEME_CHECKPOINT] = {HEAD(mneme_checkpoint, checkpoint_schema, created_us),
                           .has_parent = true, .parent_at = offsetof(mneme_checkpoint, episode)},
+    [MNEME_SUPERSEDED] = {HEAD(mneme_superseded, superseded_schema, time_us)},
 };
 /* clang-format on */
 
 const struct kind *kind_find(mneme_kind kind) {
-    return kind > MNEME_KIND_NONE && kind < COUNT_OF(kinds) ? &kinds[kind] : NULL;
+    bool has_row = kind > MNEME_KIND_NONE && kind < COUNT_OF(kinds) && kinds[kind].schema;
+    return has_row ? &kinds[kind] : NULL;
 }
 
 bool kind_is_public(mneme_kind kind) { return kind_find(kind) != NULL; }

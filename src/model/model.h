@@ -58,11 +58,14 @@ int model_fill(const mneme_record *record, int64_t now_us, struct arena *arena, 
                mneme_error *error);
 
 /* Decode: header fields from `stored`, the rest from `plain` (its uncompressed body). A
- * tombstone decodes to a record without a body. */
+ * tombstone decodes to a record without a body. Of the steps in an episode that two machines gave
+ * one number (see sync/merge.h), the later one gets the next number. */
 int model_decode(const struct stored_record *stored, struct slice plain, struct arena *arena,
                  mneme_record *out, mneme_error *error);
 
-/* A copy of episode `out` (in `arena`) with these steps as its own. */
+/* A copy of the episode (in `arena`) with these steps, which are in the order of their numbers,
+ * beside those that it has already; of one id the given one stands. Numbers that two machines gave
+ * at once are made to rise. MNEME_NO_MEMORY. */
 int model_attach_steps(mneme_record *episode, const mneme_step *steps, size_t count,
                        struct arena *arena);
 

@@ -1,6 +1,8 @@
 /*
  * record.c - whole records: to and from what a store keeps, and the filling in of blanks.
  */
+#include <stdlib.h>
+
 #include "model/member.h"
 #include "os/os.h"
 
@@ -10,11 +12,11 @@ static int no_memory(mneme_error *error) {
 
 /* ---- Encoding ---------------------------------------------------------------------------- */
 
-static int encode_view(struct view *view, struct arena *arena, struct buf *body,
+static int encode_view(struct view *view, bool all_steps, struct arena *arena, struct buf *body,
                        struct stored_record *out) {
     const struct schema *schema = view->kind->schema;
     struct chain chain = {.id = view->id, .number = 1, .time_us = view->time_us};
-    if (schema == &episode_schema && !episode_is_finished(&view->body.episode))
+    if (schema == &episode_schema && !all_steps && !episode_is_finished(&view->body.episode))
         view->body.episode.steps = (mneme_step_list){NULL, 0};
     if (schema == &step_schema)
         chain.number = out->place = view->body.step.number;
@@ -27,8 +29,8 @@ static int encode_view(struct view *view, struct arena *arena, struct buf *body,
     return attributes_make(schema, &view->body, arena, out);
 }
 
-int model_encode(const mneme_record *record, struct arena *arena, struct buf *body,
-                 struct stored_record *out, mneme_error *error) {
+int record_encode(const mneme_record *record, bool all_steps, struct arena *arena, struct buf *body,
+                  struct stored_record *out, mneme_error *error) {
     struct view view;
     TRY(view_of(record, &view, error));
     struct stored_record made = {
@@ -36,7 +38,7 @@ int model_encode(const mneme_record *record, struct arena *arena, struct buf *bo
     if (record->kind == MNEME_EPISODE && episode_is_finished(&view.body.episode))
         made.flags = MNEME_FLAG_SEALED;
     size_t before = body->size;
-    int status = encode_view(&view, arena, body, &made);
+    int status = encode_view(&view, all_steps, arena, body, &made);
     if (status) {
         body->size = before;
         return status == MNEME_TOO_LARGE
@@ -48,10 +50,15 @@ int model_encode(const mneme_record *record, struct arena *arena, struct buf *bo
     return 0;
 }
 
+int model_encode(const mneme_record *record, struct arena *arena, struct buf *body,
+                 struct stored_record *out, mneme_error *error) {
+    return record_encode(record, false, arena, body, out, error);
+}
+
 /* ---- Decoding ---------------------------------------------------------------------------- */
 
-static int decode_body(const struct stored_record *stored, struct slice plain, struct arena *arena,
-                       mneme_record *out) {
+int record_body_of(const struct stored_record *stored, struct slice plain, struct arena *arena,
+                   void **out) {
     const struct kind *kind = kind_find(stored->kind);
     void *body = arena_zalloc(arena, 1, kind->schema->size);
     if (!body)
@@ -64,6 +71,27 @@ static int decode_body(const struct stored_record *stored, struct slice plain, s
     store_int(member_of(body, kind->time_at), stored->time_us);
     if (kind->parent_at)
         store_id(member_of(body, kind->parent_at), stored->parent);
+    *out = body;
+    return 0;
+}
+
+void steps_rise(mneme_step *steps, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (steps[i].number <= steps[i - 1].number)
+            steps[i].number = steps[i - 1].number + 1;
+}
+
+static int decode_body(const struct stored_record *stored, struct slice plain, struct arena *arena,
+                       mneme_record *out) {
+    void *body;
+    TRY(record_body_of(stored, plain, arena, &body));
+    if (stored->kind == MNEME_EPISODE) {
+        /* The items of the list were made by the decoder, in the arena: they may be written to. */
+        const mneme_episode *e = body;
+        mneme_step *steps;
+        memcpy(&steps, &e->steps.items, sizeof steps);
+        steps_rise(steps, e->steps.count);
+    }
     record_set_body(out, body);
     return 0;
 }
@@ -94,6 +122,46 @@ int model_decode(const struct stored_record *stored, struct slice plain, struct 
     return 0;
 }
 
+/* ---- Steps that are attached -------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b) {
+    const mneme_step *x = a, *y = b;
+    return memcmp(&x->id, &y->id, sizeof x->id);
+}
+
+static int compare_steps(const void *a, const void *b) {
+    const mneme_step *x = a, *y = b;
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return compare_ids(a, b);
+}
+
+static bool numbers_rise(const mneme_step *steps, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (steps[i].number <= steps[i - 1].number)
+            return false;
+    return true;
+}
+
+/* Those of `more` and those of `list` whose ids are not among them, by number. */
+static int join_steps(const mneme_step_list *list, const mneme_step_list *more, struct arena *arena,
+                      mneme_step_list *out) {
+    mneme_step *steps = arena_zalloc(arena, more->count + list->count, sizeof *steps);
+    if (!steps)
+        return MNEME_NO_MEMORY;
+    size_t count = more->count;
+    if (count)
+        memcpy(steps, more->items, count * sizeof *steps);
+    qsort(steps, count, sizeof *steps, compare_ids);
+    for (size_t i = 0; i < list->count; i++)
+        if (!bsearch(&list->items[i], steps, more->count, sizeof *steps, compare_ids))
+            steps[count++] = list->items[i];
+    qsort(steps, count, sizeof *steps, compare_steps);
+    steps_rise(steps, count);
+    *out = (mneme_step_list){count ? steps : NULL, count};
+    return 0;
+}
+
 int model_attach_steps(mneme_record *episode, const mneme_step *steps, size_t count,
                        struct arena *arena) {
     ASSERT(episode->kind == MNEME_EPISODE);
@@ -101,7 +169,10 @@ int model_attach_steps(mneme_record *episode, const mneme_step *steps, size_t co
     if (!copy)
         return MNEME_NO_MEMORY;
     *copy = *episode->as.episode;
-    copy->steps = (mneme_step_list){steps, count};
+    mneme_step_list list = {steps, count};
+    if (copy->steps.count || !numbers_rise(steps, count))
+        TRY(join_steps(&copy->steps, &list, arena, &list));
+    copy->steps = list;
     episode->as.episode = copy;
     return 0;
 }

@@ -106,7 +106,7 @@ struct kind {
 
 extern const struct schema context_schema, pair_schema, step_schema; /* shared by kinds */
 extern const struct schema episode_schema, pattern_schema, heuristic_schema, relation_schema,
-    embedding_schema, checkpoint_schema;
+    embedding_schema, checkpoint_schema, superseded_schema;
 extern const struct names kind_names, outcome_names;
 
 /* NULL for a number that is no kind of the model layer (a dictionary is none). */
@@ -122,6 +122,7 @@ union body {
     mneme_relation relation;
     mneme_embedding embedding;
     mneme_checkpoint checkpoint;
+    mneme_superseded superseded;
 };
 
 /* The struct of a record, whatever its kind: all members of the union are pointers to structs,
@@ -152,6 +153,18 @@ static inline bool episode_is_finished(const mneme_episode *e) {
     return e->end_us != 0 || e->outcome.kind != MNEME_OUTCOME_NONE;
 }
 
+/*
+ * What sync needs to take records apart and put them together. record_body_of decodes the struct of
+ * a record as it is stored: the steps of an episode keep their numbers, equal ones too, which
+ * model_decode makes rise (steps_rise). record_encode is model_encode, but with `all_steps` an open
+ * episode keeps what steps it has. MNEME_CORRUPT, MNEME_NO_MEMORY; as model_encode.
+ */
+int record_body_of(const struct stored_record *stored, struct slice plain, struct arena *arena,
+                   void **out);
+void steps_rise(mneme_step *steps, size_t count);
+int record_encode(const mneme_record *record, bool all_steps, struct arena *arena, struct buf *body,
+                  struct stored_record *out, mneme_error *error);
+
 /* ---- Bodies ------------------------------------------------------------------------------ */
 
 /*
@@ -172,6 +185,9 @@ static inline void chain_step(struct chain *chain, const void *step) {
     chain->time_us = s->time_us;
 }
 
+/* One member; nothing when it is absent, zero or empty. */
+void field_encode(const struct field *f, const void *from, const struct chain *chain,
+                  struct buf *b);
 void body_encode(const struct schema *schema, const void *from, const struct chain *chain,
                  struct buf *b);
 /* Into *out, zeroed before. MNEME_CORRUPT or MNEME_NO_MEMORY. */

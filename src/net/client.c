@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "net/breaker.h"
+#include "net/client.h"
 #include "net/pool.h"
 #include "net/retry.h"
 
@@ -198,16 +199,11 @@ static void give_pass(struct call *call, uint64_t pass, enum net_pass_end end, i
 }
 
 static void count_attempt(struct call *call, const struct net_attempt *attempt) {
-    struct net_client *client = call->client;
     const struct net_response *response = call->response;
     call->sent |= response->sent;
     call->bytes_up += response->bytes_up;
     call->bytes_down += response->bytes_down;
-    AUTO_LOCK(held, &client->lock);
-    client->counters.bytes_up += response->bytes_up;
-    client->counters.bytes_down += response->bytes_down;
-    client->counters.connects += attempt->connects;
-    client->counters.reuses += response->reused;
+    net_client_count(call->client, response, attempt);
 }
 
 /* Over a connection that was taken. */
@@ -341,6 +337,14 @@ static void call_end(struct call *call) {
     response->bytes_down = call->bytes_down;
 }
 
+int net_client_check(const struct net_client *client, mneme_error *error) {
+    if (client->generation == process_generation_again())
+        return 0;
+    return error_set(error, MNEME_FORKED,
+                     "the connections to %s belong to the parent process; open anew after fork()",
+                     client->url.origin);
+}
+
 int net_call(struct net_client *client, const struct net_request *request, net_judge *judge,
              void *context, struct net_response *response, mneme_error *error) {
     struct call call = {.client = client,
@@ -348,11 +352,7 @@ int net_call(struct net_client *client, const struct net_request *request, net_j
                         .judge = judge,
                         .context = context,
                         .response = response};
-    if (client->generation != process_generation_again())
-        return error_set(error, MNEME_FORKED,
-                         "the connections to %s belong to the parent process; open anew after "
-                         "fork()",
-                         client->url.origin);
+    TRY(net_client_check(client, error));
     response_reset(response, response_max(request));
     call_begin(&call);
     enum net_verdict verdict;
@@ -378,4 +378,23 @@ struct net_counters net_client_counters(struct net_client *client) {
     lock_release(&client->lock);
     net_pool_counters(&client->pool, &counters);
     return counters;
+}
+
+/* ---- For those who listen ------------------------------------------------------------------ */
+
+struct net_transport *net_client_transport(struct net_client *client) {
+    return client->transport;
+}
+const char *net_client_origin(const struct net_client *client) { return client->url.origin; }
+int64_t net_client_total_us(const struct net_client *client) {
+    return (int64_t)client->options.total_ms * 1000;
+}
+
+void net_client_count(struct net_client *client, const struct net_response *response,
+                      const struct net_attempt *attempt) {
+    AUTO_LOCK(held, &client->lock);
+    client->counters.bytes_up += response->bytes_up;
+    client->counters.bytes_down += response->bytes_down;
+    client->counters.connects += attempt->connects;
+    client->counters.reuses += response->reused;
 }

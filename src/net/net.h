@@ -144,8 +144,9 @@ void net_client_destroy(struct net_client *client);
  * is open, no free connection within acquire_ms, or time is up; the server did nothing, or the
  * request does not write. MNEME_UNCERTAIN: it writes, and an attempt was sent and not answered, or
  * answered so that nobody knows (NET_AGAIN_IF_IDEMPOTENT); whatever came of those after it, unless
- * one was NET_DONE. MNEME_TOO_LARGE: the answer is over response_max. MNEME_INVALID: a path, header
- * or method that HTTP has no form for. MNEME_FORKED. MNEME_NO_MEMORY. Else the judge's code.
+ * one was NET_DONE. MNEME_TOO_LARGE: the answer is over response_max, or its head over 256 KiB.
+ * MNEME_INVALID: a path, header or method that HTTP has no form for. MNEME_FORKED. MNEME_NO_MEMORY.
+ * Else the judge's code.
  */
 int net_call(struct net_client *client, const struct net_request *request, net_judge *judge,
              void *context, struct net_response *response, mneme_error *error);

@@ -11,6 +11,7 @@
 #ifndef MNEME_NET_TRANSPORT_H
 #define MNEME_NET_TRANSPORT_H
 
+#include "net/listen.h"
 #include "net/net.h"
 #include "os/os.h"
 
@@ -52,6 +53,14 @@ struct net_transport_operations {
      */
     int (*perform)(struct net_connection *, struct net_attempt *, struct net_response *,
                    mneme_error *error);
+    /*
+     * Send once, and hand on what comes, on a connection that is good for nothing else; NULL: this
+     * transport cannot. 0 with response->status 0: stop_fd became readable. 0 with a status: the
+     * answer is not one to listen to, and the body has its start. Else MNEME_UNAVAILABLE, what
+     * `bytes` returned, MNEME_INVALID, MNEME_NO_MEMORY. The bytes of the response are set.
+     */
+    int (*listen)(struct net_connection *, struct net_attempt *, struct net_response *,
+                  const struct net_listening *, int stop_fd, mneme_error *error);
     void (*close)(struct net_connection *);
     void (*destroy)(struct net_transport *); /* after its connections */
 };

@@ -6,7 +6,6 @@
  * libcurl is asked to call before it sends (CURLOPT_PREREQFUNCTION), and the second call of a
  * request is refused. The client then knows that it was sent, and whether to do so again.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -14,13 +13,18 @@
 
 /* ---- Callbacks ----------------------------------------------------------------------------- */
 
-/* What is made ready at once for an answer that says its size; more grows as it comes. */
-enum { BODY_AHEAD_MAX = 1 << 20 };
+enum {
+    BODY_AHEAD_MAX = 1 << 20, /* made ready at once for an answer that says its size */
+    HEAD_MAX = 1 << 18        /* libcurl keeps all headers, and by itself knows no end */
+};
 
 /* A connection that ends amid the headers is an empty answer to libcurl, and none to us. */
 size_t curl_on_header(char *line, size_t size, size_t count, void *connection) {
     struct curl_connection *c = connection;
     size *= count;
+    c->head_bytes += size;
+    if (c->head_bytes > HEAD_MAX)
+        return 0;
     if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
         c->head_whole = false; /* the head after an interim one */
     else if (size > 0 && (line[0] == '\r' || line[0] == '\n'))
@@ -66,12 +70,7 @@ int curl_on_progress(void *connection, curl_off_t down_all, curl_off_t down, cur
  * libcurl writes to sockets without raising SIGPIPE, but a TLS library below it may not. The signal
  * goes to the thread that wrote, so it is enough to block it here, and to take it off when it came.
  */
-struct pipe_guard {
-    bool active;
-    sigset_t before;
-};
-
-static void pipe_guard_begin(struct pipe_guard *guard, bool tls) {
+void curl_pipe_guard_begin(struct curl_pipe_guard *guard, bool tls) {
     sigset_t pending, pipe;
     guard->active = tls && sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE);
     if (!guard->active)
@@ -81,7 +80,7 @@ static void pipe_guard_begin(struct pipe_guard *guard, bool tls) {
     pthread_sigmask(SIG_BLOCK, &pipe, &guard->before);
 }
 
-static void pipe_guard_end(struct pipe_guard *guard) {
+void curl_pipe_guard_end(struct curl_pipe_guard *guard) {
     sigset_t pending, pipe;
     if (!guard->active)
         return;
@@ -94,7 +93,7 @@ static void pipe_guard_end(struct pipe_guard *guard) {
 
 /* ---- What became of a request -------------------------------------------------------------- */
 
-static void read_answer_headers(struct curl_connection *c, struct net_response *response) {
+void curl_read_headers(struct curl_connection *c, struct net_response *response) {
     const char *type = NULL;
     struct curl_header *header;
     curl_off_t seconds = 0;
@@ -112,7 +111,7 @@ static void read_answer_headers(struct curl_connection *c, struct net_response *
 
 /* CURLINFO_REQUEST_SIZE holds that part of the body, too, that left together with the head, which
  * CURLINFO_SIZE_UPLOAD_T holds once more; so the head is counted by ourselves. */
-static void read_sizes(struct curl_connection *c, struct net_response *response) {
+void curl_read_sizes(struct curl_connection *c, struct net_response *response) {
     long request = 0, head = 0, connects = 0;
     curl_off_t up = 0, down = 0, connect_us = 0, tls_us = 0;
     curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &request);
@@ -148,7 +147,7 @@ static bool is_hopeless(CURLcode code) {
 }
 
 /* The one border for libcurl's codes. */
-static int status_from_curl(struct curl_connection *c, CURLcode code, mneme_error *error) {
+int curl_status(struct curl_connection *c, CURLcode code, mneme_error *error) {
     const char *said = c->text[0] ? c->text : curl_easy_strerror(code);
     int body_status = c->response->body.status;
     c->attempt->hopeless = is_hopeless(code);
@@ -160,6 +159,9 @@ static int status_from_curl(struct curl_connection *c, CURLcode code, mneme_erro
                          c->transport->stall_ms);
     switch ((int)code) {
     case CURLE_WRITE_ERROR:
+        if (c->head_bytes > HEAD_MAX)
+            return error_set(error, MNEME_TOO_LARGE, "the answer's headers have more than %d bytes",
+                             HEAD_MAX);
         if (body_status == MNEME_TOO_LARGE)
             return error_set(error, MNEME_TOO_LARGE, "the answer has more than %zu bytes",
                              c->attempt->response_max);
@@ -185,25 +187,31 @@ static int status_from_curl(struct curl_connection *c, CURLcode code, mneme_erro
     }
 }
 
-static int curl_perform(struct net_connection *connection, struct net_attempt *attempt,
-                        struct net_response *response, mneme_error *error) {
-    struct curl_connection *c = (struct curl_connection *)connection;
-    struct pipe_guard guard;
-    long http = 0;
+void curl_connection_begin(struct curl_connection *c, struct net_attempt *attempt,
+                           struct net_response *response) {
     c->attempt = attempt;
     c->response = response;
     c->sends = 0;
+    c->head_bytes = 0;
     c->stalled = c->head_whole = false;
     c->text[0] = 0;
     c->moved = 0;
     c->moved_us = clock_monotonic_us();
+}
+
+static int curl_perform(struct net_connection *connection, struct net_attempt *attempt,
+                        struct net_response *response, mneme_error *error) {
+    struct curl_connection *c = (struct curl_connection *)connection;
+    struct curl_pipe_guard guard;
+    long http = 0;
+    curl_connection_begin(c, attempt, response);
     int status = curl_connection_prepare(c, attempt->request, attempt->timeout_us, error);
     if (status != 0)
         return status;
-    pipe_guard_begin(&guard, c->transport->url.tls);
+    curl_pipe_guard_begin(&guard, c->transport->url.tls);
     CURLcode code = curl_easy_perform(c->easy);
-    pipe_guard_end(&guard);
-    read_sizes(c, response);
+    curl_pipe_guard_end(&guard);
+    curl_read_sizes(c, response);
     /* What could not even be handed to the kernel did not leave. */
     response->sent =
         c->sends > 1 || (c->sends == 1 && (code != CURLE_SEND_ERROR || response->bytes_up > 0));
@@ -212,12 +220,12 @@ static int curl_perform(struct net_connection *connection, struct net_attempt *a
     if (code == CURLE_OK)
         curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http);
     if (http > 0) {
-        read_answer_headers(c, response);
+        curl_read_headers(c, response);
         response->status = (int)http;
         attempt->keep = true;
         return 0;
     }
-    status = status_from_curl(c, code, error);
+    status = curl_status(c, code, error);
     buf_reset(&response->body);
     return status;
 }
@@ -226,11 +234,11 @@ static int curl_perform(struct net_connection *connection, struct net_attempt *a
 
 static void curl_close(struct net_connection *connection) {
     struct curl_connection *c = (struct curl_connection *)connection;
-    struct pipe_guard guard;
-    pipe_guard_begin(&guard, c->transport->url.tls);
+    struct curl_pipe_guard guard;
+    curl_pipe_guard_begin(&guard, c->transport->url.tls);
     if (c->easy)
         curl_easy_cleanup(c->easy);
-    pipe_guard_end(&guard);
+    curl_pipe_guard_end(&guard);
     curl_slist_free_all(c->headers);
     buf_fini(&c->url);
     buf_fini(&c->header_key);
@@ -271,6 +279,7 @@ static void curl_destroy(struct net_transport *transport) {
 static const struct net_transport_operations curl_operations = {
     .connect = curl_connect,
     .perform = curl_perform,
+    .listen = curl_listen,
     .close = curl_close,
     .destroy = curl_destroy,
 };

@@ -160,3 +160,5 @@ void process_expect_fault(void) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }
+
+bool process_has_ended(long pid) { return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH; }

@@ -123,6 +123,9 @@ static inline unsigned process_generation_again(void) {
     return atomic_load_explicit(&process_generation_count, memory_order_relaxed);
 }
 
+/* Whether there is no process of this number; false when that cannot be told. */
+bool process_has_ended(long pid);
+
 /* For a child that walks a file which may be damaged: let a fault end it at once and without a core
  * dump, whatever handlers the application has. */
 void process_expect_fault(void);

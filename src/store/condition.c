@@ -29,6 +29,10 @@ static int missing(const struct mutation *mutation, const struct stored_record *
     return error_set(error, MNEME_NOT_FOUND, "there is no %s; check the id", name.text);
 }
 
+int condition_missing(const struct mutation *mutation, mneme_error *error) {
+    return missing(mutation, NULL, error);
+}
+
 /* Whether bytes can be shown on a terminal as they are. */
 static bool is_plain_text(struct slice s) {
     bool plain = utf8_valid(s);
@@ -65,7 +69,7 @@ int condition_failed(const struct mutation *mutation, mneme_error *error) {
         return error_set(error, MNEME_CONFLICT,
                          "%s was changed by another writer meanwhile; read it again and retry",
                          name.text);
-    case CONDITION_LAST_PLACE:
+    case CONDITION_CHILDREN:
         return error_set(error, MNEME_CONFLICT,
                          "the %s records of %s changed meanwhile; read them again and retry",
                          store_kind_name(mutation->expect_kind), name.text);
@@ -75,6 +79,13 @@ int condition_failed(const struct mutation *mutation, mneme_error *error) {
         return error_set(error, MNEME_CONFLICT,
                          "%s belongs, or belonged, to another episode; choose another id",
                          name.text);
+    case CONDITION_CHANGE:
+        return error_set(error, MNEME_CONFLICT, "%s was written meanwhile; read it again and retry",
+                         name.text);
+    case CONDITION_FENCE:
+        return error_set(error, MNEME_LOCKED,
+                         "another worker has taken over the syncing of this store; leave it to "
+                         "that one");
     case CONDITION_NONE:
     case CONDITION_LIVE:
         break;
@@ -90,9 +101,14 @@ int condition_test(const struct mutation *mutation, const struct stored_record *
         return missing(mutation, present, error);
     switch (mutation->condition) {
     case CONDITION_NONE:
-    case CONDITION_LAST_PLACE:
+    case CONDITION_CHILDREN:
     case CONDITION_NO_ATTRIBUTE:
+    case CONDITION_FENCE:
         return 0;
+    case CONDITION_CHANGE:
+        return (present ? present->change : 0) == mutation->expect_change
+                   ? 0
+                   : condition_failed(mutation, error);
     case CONDITION_ABSENT:
         return live ? condition_failed(mutation, error) : 0;
     case CONDITION_LIVE:

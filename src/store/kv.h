@@ -12,6 +12,7 @@ struct kv_options {
     bool allow_network_filesystem;
     uint64_t max_stale_bytes; /* 0: 1 GiB */
     uint64_t map_bytes;       /* first size of the map; 0: 16 GiB. Grown when full */
+    int64_t clock_skew_us;    /* for tests: added to the wall clock where versions are given */
 };
 
 /* Errors as mneme_open. */

@@ -19,7 +19,8 @@ static bool has_attribute(const struct stored_record *record, const struct attri
 }
 
 bool query_matches(const struct store_query *query, const struct stored_record *record) {
-    if (record->kind != query->kind || record->flags & MNEME_FLAG_DELETED)
+    bool dead = record->flags & MNEME_FLAG_DELETED;
+    if (record->kind != query->kind || dead != query->dead)
         return false;
     if (query->has_since && record->time_us < query->since_us)
         return false;
@@ -81,6 +82,8 @@ int query_validate(const struct store_query *query, mneme_error *error) {
     if (query->has_parent && query->id_prefix.size)
         return error_set(error, MNEME_INVALID,
                          "a query has both a parent and an id prefix; leave one out");
+    if (query->dead && !query->has_parent)
+        return error_set(error, MNEME_INVALID, "tombstones are listed under a parent only");
     if (query->has_parent && id_is_zero(&query->parent))
         return error_set(error, MNEME_INVALID,
                          "a query asks for the records of an empty parent id");

@@ -3,11 +3,17 @@
  */
 #include "store/store_impl.h"
 
-static int batch_validate(struct batch *batch) {
+static int validate_for(struct store *store, const struct mutation *mutation, mneme_error *error) {
+    if (UNLIKELY(mutation_shares(mutation)))
+        TRY(shared_store(store, &store, error));
+    return mutation_validate(mutation, error);
+}
+
+static int batch_validate(struct store *store, struct batch *batch) {
     batch->status = 0;
     batch->failed = batch->count;
     for (size_t i = 0; i < batch->count && !batch->status; i++) {
-        batch->status = mutation_validate(&batch->mutations[i], &batch->error);
+        batch->status = validate_for(store, &batch->mutations[i], &batch->error);
         if (batch->status)
             batch->failed = i;
     }
@@ -29,7 +35,7 @@ int store_apply(struct store *store, struct batch *const *batches, size_t count)
     struct batch *const *run = batches;
     size_t run_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (batch_validate(batches[i]) == 0) {
+        if (batch_validate(store, batches[i]) == 0) {
             run_count++;
             continue;
         }

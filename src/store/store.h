@@ -32,6 +32,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "store/mark.h"
 
 enum {
     STORE_BODY_MAX = 64 << 20,       /* bytes of one body */
@@ -75,7 +76,9 @@ enum mutation_op {
     MUTATION_PURGE,  /* remove record or tombstone without a trace: no change number, and its
                         place may be given again. Right only for a record whose content the same
                         batch puts elsewhere; absent ones are passed over */
-    MUTATION_CHECK   /* write nothing, only test the condition (not CONDITION_NONE) */
+    MUTATION_CHECK,  /* write nothing, only test the condition (not CONDITION_NONE) */
+    MUTATION_MARK,   /* see shared.h */
+    MUTATION_STATE   /* see shared.h */
 };
 
 /* What must be true of the store, as left by everything before it (the mutations before it in
@@ -86,11 +89,14 @@ enum condition {
     CONDITION_LIVE,         /* there is one, not deleted */
     CONDITION_OPEN,         /* there is one, not deleted and not sealed */
     CONDITION_VERSION,      /* there is one, live, with exactly expect_version */
-    CONDITION_LAST_PLACE,   /* the greatest place among live expect_kind records of parent
-                               record.id is expect_place (0: it has none) */
+    CONDITION_CHILDREN,     /* there are expect_count live expect_kind records of parent record.id,
+                               and their greatest place is expect_place (0: it has none) */
     CONDITION_NO_ATTRIBUTE, /* no live record of this kind has the attribute expect_attribute */
-    CONDITION_PARENT        /* what is stored of this name, if a tombstone too, has record.parent or
+    CONDITION_PARENT,       /* what is stored of this name, if a tombstone too, has record.parent or
                                no parent */
+    CONDITION_CHANGE,       /* what is stored of this name, if a tombstone too, has the change
+                               number expect_change; 0: there is nothing */
+    CONDITION_FENCE         /* see shared.h */
 };
 
 /*
@@ -100,6 +106,10 @@ enum condition {
  * its condition met, it goes in only when that is greater than what is stored (a tombstone counts),
  * else the store passes over it. A replica's DELETE needs no live record: it raises a tombstone's
  * version, or leaves a tombstone (time 0, no parent) where nothing was.
+ * With `exact` only its condition decides: it goes in with the version it brings, an older one too.
+ * An exact DELETE leaves a tombstone with the parent, place and time of `record` when that has a
+ * parent; else with what is stored, as any DELETE.
+ * MNEME_FLAG_LOCAL sticks: a PUT over a live record that has it gets it.
  */
 struct mutation {
     enum mutation_op op;
@@ -107,11 +117,14 @@ struct mutation {
     struct stored_record record;
     mneme_version expect_version;
     mneme_kind expect_kind;
-    uint64_t expect_place;
+    uint64_t expect_place, expect_count;
+    uint64_t expect_change;
+    bool exact;
+    struct shared_change shared; /* of stores that share, see shared.h; else zero */
     struct attribute expect_attribute;
     /* Result, set when the batch went in: false for what was passed over, else true. Of a PUT or
-     * DELETE that was applied record.version, .place and .change are filled too. When the batch
-     * did not go in, nothing of its mutations is touched. */
+     * DELETE that was applied record.version, .place and .change are filled too, and of a PUT
+     * record.flags. When the batch did not go in, nothing of its mutations is touched. */
     bool applied;
 };
 
@@ -152,8 +165,9 @@ struct position {
     mneme_id id;
 };
 
-/* Which live records, in which order. What is set must all hold. By parent the order is
- * (place, id), by id prefix it is id, else (time_us, id). Not both parent and id prefix. */
+/* Which records, live ones but for `dead`, in which order. What is set must all hold. By parent the
+ * order is (place, id), by id prefix it is id, else (time_us, id). Not both parent and id prefix.
+ */
 struct store_query {
     mneme_kind kind;
     bool has_since, has_until, has_parent;
@@ -167,6 +181,7 @@ struct store_query {
     size_t limit; /* 1 to STORE_PAGE_MAX */
     struct position after;
     bool without_bodies; /* leave the bodies empty */
+    bool dead;           /* tombstones instead of live records; with a parent only */
 };
 
 struct store_stats {

@@ -56,31 +56,45 @@ static void assert_prefix(mneme *m, unsigned at_least, unsigned at_most) {
     mneme_release(m, record);
 }
 
+static const char *copy_path(const struct home *home, unsigned n) {
+    char name[32];
+    snprintf(name, sizeof name, "copy-%u.mdb", n);
+    return home_file(home, name);
+}
+
+static void assert_copy(const char *url, unsigned at_least, unsigned at_most) {
+    assert_verified(url);
+    mneme *copy = store_open_quiet(url);
+    assert_prefix(copy, at_least, at_most);
+    put_pattern(copy, "a copy", "is a store of its own");
+    store_close_ok(copy);
+}
+
 static void backup_while_others_write__is_whole_and_of_one_moment(void **state) {
+    enum { COPIES = 8, PATIENCE_MS = 60000 };
+    unsigned before[COPIES], after[COPIES], made = 0;
+    int status = 0;
     struct home *home = *state;
     struct writer writer = {.m = store_open_quiet(home->path)};
     pthread_t thread;
     mneme_error error;
     assert_int_equal(pthread_create(&thread, NULL, write_batches, &writer), 0);
-    for (unsigned n = 0; n < 8; n++) {
-        char name[32];
-        snprintf(name, sizeof name, "copy-%u.mdb", n);
-        const char *path = home_file(home, name);
-        while (writer.batches < 3 * (n + 1))
+    for (; made < COPIES && status == 0; made++) {
+        for (int i = 0; i < PATIENCE_MS && writer.batches < 3 * (made + 1); i++)
             usleep(1000);
-        unsigned before = writer.batches;
-        OK(mneme_backup(writer.m, path, &error), &error);
-        unsigned after = writer.batches + 1; /* one may be under way */
-        assert_verified(home_url(path));
-        mneme *copy = store_open_quiet(home_url(path));
-        assert_prefix(copy, before, after);
-        put_pattern(copy, "a copy", "is a store of its own");
-        store_close_ok(copy);
+        before[made] = writer.batches;
+        status = mneme_backup(writer.m, copy_path(home, made), &error);
+        after[made] = writer.batches + 1; /* one may be under way */
     }
     writer.stop = true;
     void *failed;
     pthread_join(thread, &failed);
     assert_null(failed);
+    OK(status, &error);
+    for (unsigned n = 0; n < COPIES; n++) {
+        assert_true(before[n] >= 3 * (n + 1));
+        assert_copy(home_url(copy_path(home, n)), before[n], after[n]);
+    }
     assert_int_equal(count_records(writer.m, MNEME_PATTERN), 0);
     store_close_ok(writer.m);
 }

@@ -265,11 +265,11 @@ static void many_threads__train_and_use_them_together(void **state) {
         uses[i] = (struct shared_use){m, i * 1000};
         assert_int_equal(pthread_create(&threads[i], NULL, put_and_read, &uses[i]), 0);
     }
-    for (unsigned i = 0; i < 4; i++) {
-        void *failed;
-        pthread_join(threads[i], &failed);
-        assert_null(failed);
-    }
+    void *failed[4];
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(threads[i], &failed[i]);
+    for (unsigned i = 0; i < 4; i++)
+        assert_null(failed[i]);
     store_close_ok(m);
     assert_verified(home->path);
 }

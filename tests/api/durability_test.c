@@ -150,14 +150,14 @@ static void ticket__may_be_waited_for_by_many_threads(void **state) {
     struct home *home = *state;
     mneme *m = open_slow(home->path, 100, 4096);
     mneme_ticket ticket = put_ticketed(m, 1);
-    void *context[2] = {m, &ticket}, *result;
+    void *context[2] = {m, &ticket}, *results[8];
     pthread_t threads[8];
     for (size_t i = 0; i < 8; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, wait_for_ticket, context), 0);
-    for (size_t i = 0; i < 8; i++) {
-        pthread_join(threads[i], &result);
-        assert_null(result);
-    }
+    for (size_t i = 0; i < 8; i++)
+        pthread_join(threads[i], &results[i]);
+    for (size_t i = 0; i < 8; i++)
+        assert_null(results[i]);
     store_close_ok(m);
 }
 
@@ -270,11 +270,11 @@ static void full_queue__pushes_back_and_drops_nothing(void **state) {
         pushers[i] = (struct pusher){m, i};
         assert_int_equal(pthread_create(&threads[i], NULL, push, &pushers[i]), 0);
     }
-    for (unsigned i = 0; i < 4; i++) {
-        void *result;
-        pthread_join(threads[i], &result);
-        assert_null(result);
-    }
+    void *results[4];
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(threads[i], &results[i]);
+    for (unsigned i = 0; i < 4; i++)
+        assert_null(results[i]);
     OK(mneme_flush(m, &error), &error);
     assert_int_equal(count_records(m, MNEME_PATTERN), 4 * 100 * 3);
     store_close_ok(m);

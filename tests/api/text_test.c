@@ -162,8 +162,10 @@ static void every_code__has_a_name_a_text_and_an_exit_code(void **state) {
 
 static void every_kind__has_a_name(void **state) {
     static const char *const names[] = {"episode",   "step",     "pattern",    "heuristic",
-                                        "embedding", "relation", "checkpoint", "dictionary"};
+                                        "embedding", "relation", "checkpoint", "dictionary",
+                                        "superseded"};
     (void)state;
+    assert_int_equal(sizeof names / sizeof names[0], MNEME_KIND_COUNT - 1);
     for (int kind = 1; kind < MNEME_KIND_COUNT; kind++)
         assert_string_equal(mneme_kind_name((mneme_kind)kind), names[kind - 1]);
     assert_null(mneme_kind_name(MNEME_KIND_NONE));

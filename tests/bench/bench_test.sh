@@ -44,19 +44,21 @@ assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a c
 END
 }
 
-for name in store codec import cache remote; do
-    bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$work/rows" 2>"$work/errors" ||
+for name in store codec import cache remote sync; do
+    rows=$work/rows-$name
+    bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$rows" 2>"$work/errors" ||
         fail "$name failed: $(cat "$work/errors")"
-    check_json "$name" "$work/rows" || fail "$name: see above"
+    check_json "$name" "$rows" || fail "$name: see above"
     [ -z "$(ls "$work/stores")" ] || fail "$name leaves files behind"
 done
 
-# Whether a row of that name, but for digits before it, was among those of the last bench.
+# Whether a row of that name, but for digits before it, is in the file $rows.
 expect_row() {
-    grep -q "\"case\":\"[0-9,]* *$1\"" "$work/rows" || fail "no row \"$1\""
+    grep -q "\"case\":\"[0-9,]* *$1\"" "$rows" || fail "no row \"$1\""
 }
 
 # The rows of a server at both distances, and those of bytes and of an SQLite file.
+rows=$work/rows-remote
 for distance in "0 ms" "40 ms"; do
     for row in "episodes batched" "100 episodes a call" "point read, JSON" "point read, protobuf" \
         "single read, JSON" "single read, protobuf" \
@@ -71,6 +73,22 @@ done
 for row in "two reads: prepare" "two reads: all" "mixed load: hits"; do
     expect_row "SQLite file, $row"
 done
+
+# Those of sync: calls with each state of the remote, and the rest at both distances.
+rows=$work/rows-sync
+for call in "put" "get" "cached get"; do
+    for state in "reachable" "40 ms away" "stalled" "down"; do
+        expect_row "$call p50, $state"
+        expect_row "$call p99, $state"
+    done
+done
+for distance in "0 ms" "40 ms"; do
+    for row in "episodes pushed" "episodes pulled" "a write seen elsewhere" \
+        "seen elsewhere, p99"; do
+        expect_row "$row, $distance"
+    done
+done
+expect_row "one more step, pushed"
 
 # Without real data, made-up episodes stand in, and the table says so.
 MNEME_DATA_DIR=$work bench codec --quick --rounds 1 --dir "$work/stores" >"$work/table"

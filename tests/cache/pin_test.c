@@ -44,6 +44,7 @@ static void *guest_run(void *context) {
     return NULL;
 }
 
+/* `guest` outlives the case: where that fails, the thread still waits for its end. */
 static void guest_start(struct guest *guest, struct scene *scene) {
     *guest = (struct guest){.scene = scene};
     sem_init(&guest->inside, 0, 0);
@@ -182,7 +183,7 @@ static void pin_slot__is_given_back_by_any_thread(void **state) {
     SCENE(s);
     scene_init_roomy(&s);
     scene_keep(&s, 1, 1);
-    struct guest guest;
+    static struct guest guest;
     guest_start(&guest, &s);
     drop_one(&s);
     assert_true(pin_waiting() > 0);
@@ -198,7 +199,7 @@ static void pin_slot__holds_behind_the_end_of_its_thread(void **state) {
     SCENE(s);
     scene_init_roomy(&s);
     scene_keep(&s, 1, 1);
-    struct guest first, second;
+    static struct guest first, second;
     guest_start(&first, &s);
     first.keeps = true;
     guest_end(&first);
@@ -221,7 +222,7 @@ static void pin_threads__are_no_more_than_there_are_at_once(void **state) {
     scene_keep(&s, 1, 1);
     unsigned greatest = 0;
     for (int round = 0; round < 200; round++) {
-        struct guest guest;
+        static struct guest guest;
         guest_start(&guest, &s);
         if (guest.self->number > greatest)
             greatest = guest.self->number;
@@ -244,7 +245,7 @@ static void pin_child__is_not_held_by_threads_of_its_parent(void **state) {
     SCENE(s);
     scene_init_roomy(&s);
     scene_keep(&s, 1, 1);
-    struct guest guest;
+    static struct guest guest;
     guest_start(&guest, &s);
     assert_int_equal(child_run(retire_in_child, &s), 0);
     drop_one(&s);

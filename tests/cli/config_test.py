@@ -18,6 +18,8 @@ NAMES = ["store.url", "store.durability", "store.compression", "store.compressio
              "acquire_ms", "connect_ms", "timeout_ms", "stall_ms", "attempts", "breaker_failures",
              "breaker_open_ms", "refresh_ms")),
          *(f"sqlite.{key}" for key in ("connections", "statements", "busy_ms")),
+         *(f"sync.{key}" for key in ("url", "name", "only", "poll_ms", "poll_max_ms", "push_max",
+                                     "gather_ms", "keep_days", "lease_ms")),
          "output.color"]
 REMOTE_VALUES = {"token_file": "/t", "replica_url": "https://replica", "namespace": "n",
                  "encoding": "json", "streams": "off", "allow_plain_http": "on",
@@ -26,6 +28,9 @@ REMOTE_VALUES = {"token_file": "/t", "replica_url": "https://replica", "namespac
                  "connect_ms": "6", "timeout_ms": "7", "stall_ms": "8", "attempts": "9",
                  "breaker_failures": "10", "breaker_open_ms": "11", "refresh_ms": "12"}
 SQLITE_VALUES = {"connections": "13", "statements": "14", "busy_ms": "15"}
+SYNC_VALUES = {"url": "file:remote.db", "name": "here", "only": "domain=web, tag=work",
+               "poll_ms": "16", "poll_max_ms": "17", "push_max": "18", "gather_ms": "19",
+               "keep_days": "20", "lease_ms": "2100"}
 CACHE_VALUES = {"enabled": "off", "fill_by_writes": "off", "access_weight": "0.25",
                 "recency_weight": "1",
                 **{f"{cache}{which}": value for cache in ("episodes", "patterns", "queries")
@@ -82,6 +87,7 @@ class Config(CliCase):
         lines = lambda of: "".join(f"{k} = {v}\n" for k, v in of.items())
         self.write(self.user, "[store]\n" + lines(values) + "[cache]\n" + lines(CACHE_VALUES) +
                    "[remote]\n" + lines(REMOTE_VALUES) + "[sqlite]\n" + lines(SQLITE_VALUES) +
+                   "[sync]\n" + lines(SYNC_VALUES) +
                    "[output]\ncolor = never\n")
         from_file = {name: value for name, (value, _) in self.settings().items()}
         self.user.unlink()
@@ -92,13 +98,15 @@ class Config(CliCase):
         variables |= {"MNEME_TOKEN_FILE" if k == "token_file" else "MNEME_REMOTE_" + k.upper(): v
                       for k, v in REMOTE_VALUES.items()}
         variables |= {"MNEME_SQLITE_" + k.upper(): v for k, v in SQLITE_VALUES.items()}
+        variables |= {"MNEME_REMOTE" if k == "url" else "MNEME_SYNC_" + k.upper(): v
+                      for k, v in SYNC_VALUES.items()}
         from_environment = {n: v for n, (v, _) in self.settings(NO_COLOR="1",
                                                                 **variables).items()}
         self.assertEqual(from_file, from_environment)
         remote = {"token": "", "token_file": "", "basic": "", **REMOTE_VALUES}
         self.assertEqual(list(from_file.values()),
                          [*values.values(), *CACHE_VALUES.values(), *remote.values(),
-                          *SQLITE_VALUES.values(), "never"])
+                          *SQLITE_VALUES.values(), *SYNC_VALUES.values(), "never"])
 
     def test_plain_page__shows_origins_when_asked(self):
         self.assertIn("default", self.good("config", "show", "--origin").out)

@@ -14,7 +14,8 @@ COMMANDS = """init, import, export, query, stats, doctor, verify, backup, train,
     episode list, episode delete, pattern put, pattern show, pattern list, pattern delete,
     heuristic put, heuristic show, heuristic list, heuristic delete, relation put,
     relation show, relation list, relation delete,
-    tag add, tag remove, tag list""".replace("\n", " ").split(",")
+    tag add, tag remove, tag list, sync, sync status, sync collect, sync retry, conflicts list,
+    conflicts show, conflicts resolve""".replace("\n", " ").split(",")
 
 
 class Help(CliCase):
@@ -45,10 +46,11 @@ class Help(CliCase):
         text = " ".join(self.good("help", "config", "show").out.split())
         for line in self.good("--json", "config", "show").lines:
             section, key = line["name"].split(".")
-            prefix = {"cache": "CACHE_", "remote": "REMOTE_", "sqlite": "SQLITE_"}.get(section, "")
+            prefix = {"cache": "CACHE_", "remote": "REMOTE_", "sqlite": "SQLITE_",
+                      "sync": "SYNC_"}.get(section, "")
             rule = f"MNEME_{prefix}{key.upper()}"
             self.assertTrue(line["environment"] == rule or line["environment"] in text, line)
-            if section in ("remote", "sqlite") and line["environment"] == rule:
+            if section in ("remote", "sqlite", "sync") and line["environment"] == rule:
                 self.assertIn(f"`{key}`", text)
             if section == "cache":
                 known = [key] + [key.replace(cache + "_", "NAME_") for cache in
@@ -142,6 +144,10 @@ class Completion(CliCase):
                          ["completion.bash"])
         self.assertEqual(self.complete_in_bash("mneme", "--token-file", "x", "doc"), ["doctor"])
         self.assertEqual(self.complete_in_bash("mneme", "query", "--tag", ""), [])
+        self.assertEqual(self.complete_in_bash("mneme", "sync", "st"), ["status"])
+        self.assertEqual(self.complete_in_bash("mneme", "sync", "--wat"), ["--watch"])
+        self.assertEqual(self.complete_in_bash("mneme", "--remote", "x", "sync", "re"), ["retry"])
+        self.assertEqual(self.complete_in_bash("mneme", "conflicts", "res"), ["resolve"])
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh__accepts_the_script(self):

@@ -60,6 +60,9 @@ static void attributes_of_other_kinds__are_those_of_the_docstring(void **state) 
     const float value = 1;
     const mneme_embedding e = {
         .subject = {"0123456789abcdef"}, .model = text_of("m"), .values = &value, .count = 1};
+    const mneme_superseded lost = {.subject = {"0123456789abcdef"}, .subject_kind = MNEME_PATTERN};
+    const mneme_superseded blank = {.subject = {"0123456789abcdef"}};
+    const char *const of_superseded[] = {"kind=pattern", "subject=0123456789abcdef"};
     const char *const of_pattern[] = {"framework=f", "meta.k=v", "tag=x", "type=context"};
     const char *const of_heuristic[] = {"meta.k=v", "tag=x"};
     const char *const of_checkpoint[] = {"meta.k=v"};
@@ -67,6 +70,8 @@ static void attributes_of_other_kinds__are_those_of_the_docstring(void **state) 
                                        "type=caused_by"};
     const char *const of_embedding[] = {"model=m", "subject=0123456789abcdef"};
     assert_attributes(&RECORD(MNEME_STEP, step, &s), NULL, 0);
+    assert_attributes(&RECORD(MNEME_SUPERSEDED, superseded, &lost), of_superseded, 2);
+    assert_attributes(&RECORD(MNEME_SUPERSEDED, superseded, &blank), of_superseded + 1, 1);
     assert_attributes(&RECORD(MNEME_PATTERN, pattern, &p), of_pattern, COUNT_OF(of_pattern));
     assert_attributes(&RECORD(MNEME_HEURISTIC, heuristic, &h), of_heuristic,
                       COUNT_OF(of_heuristic));

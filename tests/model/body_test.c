@@ -45,8 +45,8 @@ static void round_trip(mneme_kind kind, uint64_t seed) {
 
 static void body_round_trip__keeps_everything_of_random_records(void **state) {
     (void)state;
-    for (int kind = MNEME_EPISODE; kind <= MNEME_CHECKPOINT; kind++)
-        for (uint64_t seed = 0; seed < RANDOM_ROUNDS; seed++)
+    for (int kind = MNEME_EPISODE; kind < MNEME_KIND_COUNT; kind++)
+        for (uint64_t seed = 0; seed < RANDOM_ROUNDS && kind != MNEME_DICTIONARY; seed++)
             round_trip((mneme_kind)kind, seed);
 }
 
@@ -107,8 +107,8 @@ static int decode_exact(const struct stored_record *stored, struct slice bytes, 
 
 static void body_decode__survives_truncation_at_every_byte(void **state) {
     (void)state;
-    for (int kind = MNEME_EPISODE; kind <= MNEME_CHECKPOINT; kind++) {
-        for (uint64_t seed = 0; seed < 8; seed++) {
+    for (int kind = MNEME_EPISODE; kind < MNEME_KIND_COUNT; kind++) {
+        for (uint64_t seed = 0; seed < 8 && kind != MNEME_DICTIONARY; seed++) {
             AUTO_ARENA struct arena arena = {0};
             AUTO_BUF struct buf body = BUF_INIT(FIXTURE_BUF_MAX);
             struct rng rng = {seed};

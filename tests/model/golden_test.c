@@ -112,6 +112,20 @@ static const float values[] = {0.5f, -127.0f / 64, 0}; /* exact in every form */
 static const mneme_embedding f32 = EMBEDDING(MNEME_F32);
 static const mneme_embedding f16 = EMBEDDING(MNEME_F16);
 static const mneme_embedding i8 = EMBEDDING(MNEME_I8);
+static const mneme_text lost_fields[] = {T("tags"), T("end")};
+static const mneme_superseded superseded = {
+    .id = UUID(12),
+    .subject = UUID(5),
+    .subject_kind = MNEME_EPISODE,
+    .reason = T("edited elsewhere"),
+    .fields = ITEMS(lost_fields),
+    .lost = T("{\"kind\":\"episode\"}"),
+    .lost_clock = 5,
+    .lost_device = UINT64_MAX,
+    .kept_clock = 6,
+    .kept_device = 1,
+    .time_us = START,
+};
 static const mneme_checkpoint checkpoint = {
     .id = UUID(11),
     .episode = UUID(5),
@@ -221,6 +235,15 @@ static const struct {
      ":\"01890a5d-ac96-774b-bcce-000000000005\",\"step\":2,\"note\":\"half way\",\"state\""
      ":{\"open\":[1,2]},\"created\":\"2025-11-21T08:02:00.000001Z\",\"metadata\":{\"model"
      "\":\"m-1\",\"empty\":\"\"}}"},
+    {{.kind = MNEME_SUPERSEDED, .as.superseded = &superseded},
+     "0a1001890a5dac96774bbcce0000000000050c01121065646974656420656c73657768657265"
+     "1604746167731603656e641a127b226b696e64223a22657069736f6465227d1c0520ffffffff"
+     "ffffffffff0124062801",
+     "{\"kind\":\"superseded\",\"id\":\"01890a5d-ac96-774b-bcce-00000000000c\",\"subj"
+     "ect\":\"01890a5d-ac96-774b-bcce-000000000005\",\"subject_kind\":\"episode\",\""
+     "reason\":\"edited elsewhere\",\"fields\":[\"tags\",\"end\"],\"lost\":{\"kind\":\"epi"
+     "sode\"},\"lost_clock\":5,\"lost_device\":18446744073709551615,\"kept_clock\":"
+     "6,\"kept_device\":1,\"time\":\"2025-11-21T08:02:00.000001Z\"}"},
 };
 
 static void put_hex(struct buf *b, struct slice bytes) {

@@ -36,8 +36,8 @@ static void round_trip(mneme_kind kind, uint64_t seed) {
 
 static void json_round_trip__keeps_everything_of_random_records(void **state) {
     (void)state;
-    for (int kind = MNEME_EPISODE; kind <= MNEME_CHECKPOINT; kind++)
-        for (uint64_t seed = 0; seed < RANDOM_ROUNDS; seed++)
+    for (int kind = MNEME_EPISODE; kind < MNEME_KIND_COUNT; kind++)
+        for (uint64_t seed = 0; seed < RANDOM_ROUNDS && kind != MNEME_DICTIONARY; seed++)
             round_trip((mneme_kind)kind, seed);
 }
 
@@ -154,7 +154,7 @@ static void json_in__names_the_field_that_is_wrong(void **state) {
         {"{\"kind\":5}", "record: \"kind\" is not a string"},
         {"{\"kind\":\"dictionary\"}",
          "record: kind \"dictionary\" is none of episode, step, pattern, heuristic, embedding, "
-         "relation, checkpoint"},
+         "relation, checkpoint, superseded"},
         {"{\"kind\":\"episode\",\"steps\":[{},{\"latency_ms\":1.5}]}",
          "episode: steps[1].latency_ms: expected an integer"},
         {"{\"kind\":\"episode\",\"steps\":[{\"number\":-1}]}",
@@ -202,7 +202,7 @@ static void json_in__names_the_field_that_is_wrong(void **state) {
         {"{\"kind\":\"embedding\",\"values\":[\"1\"]}", "embedding: values[0]: expected a number"},
         {"{\"kind\":\"relation\",\"from_kind\":\"none\"}",
          "relation: from_kind: \"none\" is none of episode, step, pattern, heuristic, embedding, "
-         "relation, checkpoint, dictionary"},
+         "relation, checkpoint, dictionary, superseded"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_ARENA struct arena arena = {0};

@@ -1,6 +1,7 @@
 /*
  * record_test.c - blanks that are filled in, what goes into the header, attached steps.
  */
+#include "model/schema.h"
 #include "model_fixture.h"
 
 static const int64_t NOW = INT64_C(1800000000000000);
@@ -159,6 +160,62 @@ static void model_attach_steps__leaves_the_first_episode_alone(void **state) {
     assert_int_equal(e.steps.count, 0);
 }
 
+/* Two machines gave one number; see sync/merge.h. */
+static void model_decode__makes_equal_numbers_rise_and_keeps_what_is_stored(void **state) {
+    (void)state;
+    AUTO_ARENA struct arena arena = {0};
+    AUTO_BUF struct buf body = BUF_INIT(4096), again = BUF_INIT(4096);
+    static const uint64_t stored_numbers[] = {1, 2, 2, 3, 9, 9}, shown[] = {1, 2, 3, 4, 9, 10};
+    mneme_step steps[COUNT_OF(shown)] = {0};
+    for (size_t i = 0; i < COUNT_OF(shown); i++)
+        steps[i] =
+            (mneme_step){.id = id_of((uint8_t)(1 + i)), .number = stored_numbers[i], .time_us = 5};
+    const mneme_episode e = {.id = id_of(99),
+                             .task = text_of("t"),
+                             .start_us = 5,
+                             .end_us = 6,
+                             .steps = {steps, COUNT_OF(shown)}};
+    mneme_record record = RECORD(MNEME_EPISODE, episode, &e), out;
+    struct stored_record stored;
+    void *raw;
+    assert_int_equal(model_encode(&record, &arena, &body, &stored, NULL), 0);
+    assert_int_equal(model_decode(&stored, buf_slice(&body), &arena, &out, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(shown); i++)
+        assert_int_equal(out.as.episode->steps.items[i].number, shown[i]);
+    assert_int_equal(model_validate(&out, NULL), 0);
+    assert_int_equal(record_body_of(&stored, buf_slice(&body), &arena, &raw), 0);
+    record_set_body(&record, raw);
+    assert_int_equal(model_encode(&record, &arena, &again, &stored, NULL), 0);
+    assert_true(slice_equal(buf_slice(&body), buf_slice(&again)));
+}
+
+static void model_attach_steps__joins_them_with_those_inside(void **state) {
+    (void)state;
+    AUTO_ARENA struct arena arena = {0};
+    const mneme_step inside[] = {{.id = id_of(1), .number = 1, .tool = text_of("old")},
+                                 {.id = id_of(2), .number = 2}};
+    const mneme_step own[] = {{.id = id_of(3), .number = 2},
+                              {.id = id_of(4), .number = 2},
+                              {.id = id_of(1), .number = 7, .tool = text_of("new")}};
+    const uint8_t ids[] = {2, 3, 4, 1};
+    const uint64_t numbers[] = {2, 3, 4, 7};
+    const mneme_episode e = {.task = text_of("t"), .steps = {inside, 2}};
+    mneme_record record = RECORD(MNEME_EPISODE, episode, &e);
+    assert_int_equal(model_attach_steps(&record, own, 3, &arena), 0);
+    const mneme_step_list *all = &record.as.episode->steps;
+    assert_int_equal(all->count, COUNT_OF(ids));
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        mneme_id id = id_of(ids[i]);
+        assert_true(id_equal(&all->items[i].id, &id));
+        assert_int_equal(all->items[i].number, numbers[i]);
+    }
+    assert_text(all->items[3].tool, "new");
+    const mneme_episode none = {.task = text_of("t")};
+    record.as.episode = &none;
+    assert_int_equal(model_attach_steps(&record, own, 2, &arena), 0);
+    assert_int_equal(record.as.episode->steps.items[1].number, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model_fill__gives_id_time_and_type),
@@ -170,6 +227,8 @@ int main(void) {
         cmocka_unit_test(model_fill__fails_without_a_trace),
         cmocka_unit_test(model_encode__puts_a_steps_number_into_the_header),
         cmocka_unit_test(model_attach_steps__leaves_the_first_episode_alone),
+        cmocka_unit_test(model_decode__makes_equal_numbers_rise_and_keeps_what_is_stored),
+        cmocka_unit_test(model_attach_steps__joins_them_with_those_inside),
     };
     return cmocka_run_group_tests_name("model/record", tests, NULL, NULL);
 }

@@ -24,7 +24,9 @@ static void check_schema(const struct schema *schema) {
 
 static void schema_fields__are_numbered_by_their_row_and_named_once(void **state) {
     (void)state;
-    for (int kind = MNEME_EPISODE; kind <= MNEME_CHECKPOINT; kind++) {
+    for (int kind = MNEME_EPISODE; kind < MNEME_KIND_COUNT; kind++) {
+        if (kind == MNEME_DICTIONARY)
+            continue;
         const struct schema *schema = kind_find((mneme_kind)kind)->schema;
         check_schema(schema);
         assert_string_equal(schema->fields[0].name, "id"); /* model_to_json counts on it */
@@ -37,14 +39,13 @@ static void kind_find__knows_the_kinds_of_users_only(void **state) {
     assert_null(kind_find(MNEME_DICTIONARY));
     assert_null(kind_find((mneme_kind)MNEME_KIND_COUNT));
     assert_null(kind_find((mneme_kind)-1));
-    for (int kind = MNEME_EPISODE; kind <= MNEME_CHECKPOINT; kind++)
-        assert_true(kind_is_public((mneme_kind)kind));
-    assert_false(kind_is_public(MNEME_DICTIONARY));
+    for (int kind = MNEME_EPISODE; kind < MNEME_KIND_COUNT; kind++)
+        assert_int_equal(kind_is_public((mneme_kind)kind), kind != MNEME_DICTIONARY);
 }
 
 static void kind_name__goes_there_and_back(void **state) {
     (void)state;
-    for (int kind = MNEME_EPISODE; kind <= MNEME_DICTIONARY; kind++)
+    for (int kind = MNEME_EPISODE; kind <= MNEME_SUPERSEDED; kind++)
         assert_int_equal(kind_of_name(text_of(kind_name((mneme_kind)kind))), kind);
     assert_string_equal(kind_name(MNEME_CHECKPOINT), "checkpoint");
     assert_null(kind_name(MNEME_KIND_NONE));

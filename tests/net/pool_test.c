@@ -368,6 +368,11 @@ static void start_waiters(struct pool_scene *s, struct waiter_thread *waiters, u
     }
 }
 
+static void join_waiters(const struct waiter_thread *waiters, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(waiters[i].thread, NULL);
+}
+
 /* One connection, and each gives it to the next: they come in the order in which they queued,
  * whether the connection is handed over or must be opened anew. */
 static void pool__serves_in_the_order_of_arrival(void **state) {
@@ -382,8 +387,8 @@ static void pool__serves_in_the_order_of_arrival(void **state) {
     start_waiters(s, waiters, COUNT, &served);
     net_fake_advance(s->fake, 2 * S);
     give(s, held);
+    join_waiters(waiters, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
-        pthread_join(waiters[i].thread, NULL);
         assert_int_equal(waiters[i].status, 0);
         assert_int_equal(waiters[i].number, i + 1);
         assert_int_equal(waiters[i].wait_us, 2 * S);
@@ -408,9 +413,10 @@ static void pool__lets_no_newcomer_overtake(void **state) {
         start_waiters(s, waiter, 1, &served);
         give(s, held);
         held = take(s);
-        assert_int_equal(atomic_load(&served), 1);
+        unsigned before_us = atomic_load(&served);
         give(s, held);
-        pthread_join(waiter[0].thread, NULL);
+        join_waiters(waiter, 1);
+        assert_int_equal(before_us, 1);
     }
     scene_end(s);
 }
@@ -431,8 +437,8 @@ static void pool__times_out_who_waits_and_serves_the_others(void **state) {
     net_fake_advance(s->fake, 1 * S);
     await_waiting(s, 3);
     give(s, held);
+    join_waiters(waiters, 5);
     for (unsigned i = 0; i < 5; i++) {
-        pthread_join(waiters[i].thread, NULL);
         assert_int_equal(waiters[i].status, i < 2 ? MNEME_UNAVAILABLE : 0);
         assert_int_equal(waiters[i].number, i < 2 ? 0 : i - 1);
     }
@@ -460,10 +466,9 @@ static void pool__lets_waiters_leave_from_anywhere(void **state) {
     }
     give(s, held);
     static const unsigned numbers[] = {1, 0, 2, 0, 3, 4};
-    for (unsigned i = 0; i < 6; i++) {
-        pthread_join(waiters[i].thread, NULL);
+    join_waiters(waiters, 6);
+    for (unsigned i = 0; i < 6; i++)
         assert_int_equal(waiters[i].number, numbers[i]);
-    }
     scene_end(s);
 }
 
@@ -477,8 +482,7 @@ static void pool__passes_a_place_on_that_was_not_used(void **state) {
     start_waiters(s, waiters, 3, &served);
     net_fake_fail_connect(s->fake, 1);
     net_pool_release(&s->pool, held, false);
-    for (unsigned i = 0; i < 3; i++)
-        pthread_join(waiters[i].thread, NULL);
+    join_waiters(waiters, 3);
     assert_int_equal(waiters[0].status, MNEME_NO_MEMORY);
     assert_int_equal(waiters[1].number, 1);
     assert_int_equal(waiters[2].number, 2);

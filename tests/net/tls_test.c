@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "net/listen.h"
 #include "net_fixture.h"
 
 #define PEM MNEME_SOURCE_DIR "/tests/net/data/localhost.pem"
@@ -178,6 +179,33 @@ static void tls__raises_no_sigpipe(void **state) {
     sigaction(SIGPIPE, &before, NULL);
 }
 
+/* Listening is under the same rules. Its answer is not one to listen to, but it is read. */
+static int listen_to(const struct tls_server *server, const char *host, const char *ca_file,
+                     mneme_error *error) {
+    char url[64];
+    struct net_client *client;
+    struct net_listener *listener;
+    const struct net_listening listening = {.path = "/", .content_type = "text/event-stream"};
+    snprintf(url, sizeof url, "https://%s:%u", host, server->port);
+    const struct net_options options = {.url = url, .ca_file = ca_file, .token = "t0ken"};
+    OK(net_client_create(&options, &client, error), error);
+    OK(net_listener_create(client, &listener, error), error);
+    int status = net_listener_run(listener, &listening, error);
+    net_listener_destroy(listener);
+    net_client_destroy(client);
+    return status;
+}
+
+static void tls__is_verified_for_those_who_listen(void **state) {
+    mneme_error error;
+    REFUSED(listen_to(*state, "localhost", PEM, &error), MNEME_UNSUPPORTED, &error);
+    assert_says(&error, "answered 200");
+    REFUSED(listen_to(*state, "127.0.0.1", PEM, &error), MNEME_UNAVAILABLE, &error);
+    assert_says(&error, "certificate is not trusted");
+    REFUSED(listen_to(*state, "localhost", NULL, &error), MNEME_UNAVAILABLE, &error);
+    assert_says(&error, "certificate is not trusted");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls__takes_a_certificate_that_is_trusted),
@@ -187,6 +215,7 @@ int main(void) {
         cmocka_unit_test(tls__does_not_fall_back_to_plain_http),
         cmocka_unit_test(tls__sends_and_counts_large_bodies),
         cmocka_unit_test(tls__raises_no_sigpipe),
+        cmocka_unit_test(tls__is_verified_for_those_who_listen),
     };
     return cmocka_run_group_tests_name("net/tls", tests, server_setup, server_teardown);
 }

@@ -72,11 +72,11 @@ static void shared_lock__keeps_readers_from_a_writer(void **state) {
     for (int i = 0; i < 4; i++)
         assert_int_equal(thread_start(&threads[i], i % 2 ? read_shared : write_shared, &c, NULL),
                          0);
-    for (int i = 0; i < 4; i++) {
-        void *odd;
-        pthread_join(threads[i], &odd);
-        assert_null(odd);
-    }
+    void *odd[4];
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], &odd[i]);
+    for (int i = 0; i < 4; i++)
+        assert_null(odd[i]);
     assert_int_equal(c.count, 20000);
     shared_lock_fini(&c.shared);
 }

@@ -63,12 +63,14 @@ static void remote_server__lets_writers_wait_for_another(void **state) {
     mneme_error error;
     (void)state;
     scene_setup(&scene, NULL);
-    struct stream other = {.port = scene.server.ports[SQLD_HTTP].number};
+    static struct stream other; /* the thread's, though the case may fail before it ends */
+    other = (struct stream){.port = scene.server.ports[SQLD_HTTP].number};
     reopen_patiently(&scene, 3);
     assert_int_equal(stream_run(&other, "BEGIN IMMEDIATE").status, 200);
     OK(thread_start(&thread, release_later, &other, &error), &error);
-    assert_int_equal(remote_try(&scene, REMOTE_APPEND), 0);
+    int status = remote_try(&scene, REMOTE_APPEND);
     pthread_join(thread, NULL);
+    assert_int_equal(status, 0);
     remote_compare(&scene);
     remote_scene_remove(&scene);
 }

@@ -117,11 +117,11 @@ static unsigned step_number(const struct writer *w, uint64_t place) {
 static bool add_step(struct writer *w) {
     AUTO_RECORDS struct record_set set = {0};
     unsigned parent = w->number * 1000, n = step_number(w, w->steps + 1);
-    struct mutation m[] = {check_of(MNEME_EPISODE, parent, CONDITION_LAST_PLACE),
+    struct mutation m[] = {check_of(MNEME_EPISODE, parent, CONDITION_CHILDREN),
                            put_of(MNEME_STEP, n)};
     struct batch batch;
     m[0].expect_kind = MNEME_STEP;
-    m[0].expect_place = w->steps;
+    m[0].expect_place = m[0].expect_count = w->steps;
     m[1].record.parent = numbered_id(parent);
     (void)apply_mutations(w->store, m, COUNT_OF(m), &batch);
     bool in = batch.status == 0;

@@ -163,6 +163,43 @@ static void page_without_end__verify_ends(void **state) {
     file_bytes_free(&good);
 }
 
+/*
+ * The table of free pages: who reads has no need of it, and who writes would be ended by it. The
+ * meta page of the last transaction says where its root is (the layout is told in preflight.c).
+ */
+static uint8_t *free_table_root(const struct file_bytes *file) {
+    enum { ROOT_AT = 16 + 24 + 40, TXN_AT = 16 + 24 + 2 * 48 + 8 };
+    uint64_t txn[2], root;
+    for (size_t i = 0; i < 2; i++)
+        memcpy(&txn[i], file->data + i * PAGE + TXN_AT, sizeof txn[i]);
+    memcpy(&root, file->data + (txn[1] > txn[0] ? PAGE : 0) + ROOT_AT, sizeof root);
+    assert_in_range(root, 2, file->size / PAGE - 1);
+    return file->data + root * PAGE;
+}
+
+static void assert_damage_found(const char *path, const struct file_bytes *bad) {
+    mneme_error error = {0};
+    file_write(path, bad->data, bad->size);
+    REFUSED(mneme_verify(path, NULL, NULL, NULL, &error), MNEME_CORRUPT, &error);
+}
+
+static void damaged_table_of_free_pages__is_found(void **state) {
+    struct home *home = *state;
+    const char *original = home_file(home, "sound.mdb");
+    struct rng rng = {23};
+    make_store(original);
+    struct file_bytes bad = file_read(original);
+    uint8_t *page = free_table_root(&bad);
+    memset(page + PAGE - 8, 0xff, 6); /* a leaf ends with a list, and this with its last number */
+    assert_damage_found(home->path, &bad);
+    for (unsigned n = 0; n < 100; n++) {
+        for (size_t i = 0; i < PAGE; i++)
+            page[i] = (uint8_t)rng_next(&rng);
+        assert_damage_found(home->path, &bad);
+    }
+    file_bytes_free(&bad);
+}
+
 /* ---- What verify tells ---------------------------------------------------------------------- */
 
 static void sound_store__is_counted(void **state) {
@@ -195,6 +232,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damaged_anywhere__verify_says_so_and_lives, home_setup,
                                         home_teardown),
         cmocka_unit_test_setup_teardown(page_without_end__verify_ends, home_setup, home_teardown),
+        cmocka_unit_test_setup_teardown(damaged_table_of_free_pages__is_found, home_setup,
+                                        home_teardown),
         cmocka_unit_test_setup_teardown(sound_store__is_counted, home_setup, home_teardown),
         cmocka_unit_test_setup_teardown(no_store__is_told_from_a_damaged_one, home_setup,
                                         home_teardown),

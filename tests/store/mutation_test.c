@@ -135,7 +135,7 @@ static void condition_test__says_what_failed_and_what_to_do(void **state) {
         {CONDITION_VERSION, &live, MNEME_CONFLICT, "changed by another writer meanwhile; read it"},
         {CONDITION_VERSION, &dead, MNEME_NOT_FOUND, "was deleted"},
         {CONDITION_NONE, NULL, 0, ""},
-        {CONDITION_LAST_PLACE, NULL, 0, ""},
+        {CONDITION_CHILDREN, NULL, 0, ""},
         {CONDITION_NO_ATTRIBUTE, NULL, 0, ""},
         {(enum condition)50, NULL, MNEME_INVALID, "no condition 50"},
     };
@@ -165,7 +165,7 @@ static void condition_test__of_a_delete_wants_a_live_record_but_of_replicas(void
 static void condition_failed__names_what_the_store_looked_up(void **state) {
     (void)state;
     mneme_error error = {0};
-    struct mutation check = check_of(MNEME_EPISODE, 1, CONDITION_LAST_PLACE);
+    struct mutation check = check_of(MNEME_EPISODE, 1, CONDITION_CHILDREN);
     check.expect_kind = MNEME_STEP;
     assert_int_equal(condition_failed(&check, &error), MNEME_CONFLICT);
     assert_string_equal(error.message,
@@ -186,9 +186,9 @@ static void condition_failed__names_what_the_store_looked_up(void **state) {
 
 static void store_kind_name__knows_every_kind(void **state) {
     (void)state;
-    static const char *const names[] = {"record",   "episode",    "step",
-                                        "pattern",  "heuristic",  "embedding",
-                                        "relation", "checkpoint", "dictionary"};
+    static const char *const names[] = {"record",     "episode",   "step",     "pattern",
+                                        "heuristic",  "embedding", "relation", "checkpoint",
+                                        "dictionary", "superseded"};
     for (int kind = 0; kind < MNEME_KIND_COUNT; kind++)
         assert_string_equal(store_kind_name((mneme_kind)kind), names[kind]);
     assert_string_equal(store_kind_name((mneme_kind)MNEME_KIND_COUNT), "record");

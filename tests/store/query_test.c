@@ -145,7 +145,7 @@ static void query_validate__names_what_is_wrong(void **state) {
     } rows[] = {
         {{.kind = MNEME_STEP, .limit = 1}, 0, ""},
         {{.kind = MNEME_DICTIONARY, .limit = STORE_PAGE_MAX}, 0, ""},
-        {{.kind = (mneme_kind)9, .limit = 1}, MNEME_INVALID, "kind 9"},
+        {{.kind = (mneme_kind)10, .limit = 1}, MNEME_INVALID, "kind 10"},
         {{.kind = (mneme_kind)-1, .limit = 1}, MNEME_INVALID, "kind -1"},
         {{.kind = MNEME_STEP}, MNEME_INVALID, "0 records"},
         {{.kind = MNEME_STEP, .limit = 10001}, MNEME_TOO_LARGE, "10001"},

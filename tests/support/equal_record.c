@@ -121,6 +121,14 @@ static bool same_checkpoint(const mneme_checkpoint *a, const mneme_checkpoint *b
            SAME_LIST(same_pair, metadata);
 }
 
+static bool same_superseded(const mneme_superseded *a, const mneme_superseded *b) {
+    return id_equal(&a->id, &b->id) && id_equal(&a->subject, &b->subject) &&
+           a->subject_kind == b->subject_kind && SAME_TEXT(reason) &&
+           SAME_LIST(same_text, fields) && SAME_TEXT(lost) && a->lost_clock == b->lost_clock &&
+           a->lost_device == b->lost_device && a->kept_clock == b->kept_clock &&
+           a->kept_device == b->kept_device && a->time_us == b->time_us;
+}
+
 static bool same_body(const mneme_record *a, const mneme_record *b) {
     switch (a->kind) {
     case MNEME_EPISODE:
@@ -137,6 +145,8 @@ static bool same_body(const mneme_record *a, const mneme_record *b) {
         return same_relation(a->as.relation, b->as.relation);
     case MNEME_CHECKPOINT:
         return same_checkpoint(a->as.checkpoint, b->as.checkpoint);
+    case MNEME_SUPERSEDED:
+        return same_superseded(a->as.superseded, b->as.superseded);
     case MNEME_DICTIONARY:
     case MNEME_KIND_NONE:
         break;

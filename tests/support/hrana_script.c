@@ -118,8 +118,10 @@ static int script_perform(struct net_connection *connection, struct net_attempt 
     return response->body.status;
 }
 
-static const struct net_transport_operations operations = {script_connect, script_perform,
-                                                           script_close, script_destroy};
+static const struct net_transport_operations operations = {.connect = script_connect,
+                                                           .perform = script_perform,
+                                                           .close = script_close,
+                                                           .destroy = script_destroy};
 
 /* ---- Scripts ----------------------------------------------------------------------------- */
 

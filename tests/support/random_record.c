@@ -186,6 +186,22 @@ static const mneme_checkpoint *random_checkpoint(struct rng *rng, struct arena *
     return c;
 }
 
+static const mneme_superseded *random_superseded(struct rng *rng, struct arena *arena) {
+    mneme_superseded *s = must_alloc(arena, 1, sizeof *s);
+    *s = (mneme_superseded){.id = random_id(rng),
+                            .subject = random_id(rng),
+                            .subject_kind = random_kind(rng),
+                            .reason = random_text(rng, arena),
+                            .fields = random_texts(rng, arena),
+                            .lost = random_json(rng, arena),
+                            .lost_clock = random_uint(rng),
+                            .lost_device = random_uint(rng),
+                            .kept_clock = random_uint(rng),
+                            .kept_device = random_uint(rng),
+                            .time_us = random_time(rng)};
+    return s;
+}
+
 static const mneme_step *random_own_step(struct rng *rng, struct arena *arena) {
     mneme_step *s = must_alloc(arena, 1, sizeof *s);
     *s = random_step(rng, arena, 1 + rng_below(rng, 100000), random_time(rng));
@@ -223,6 +239,9 @@ static void random_body(struct rng *rng, struct arena *arena, mneme_record *out)
     case MNEME_CHECKPOINT:
         SET_BODY(out, checkpoint, created_us, random_checkpoint(rng, arena));
         out->parent = out->as.checkpoint->episode;
+        break;
+    case MNEME_SUPERSEDED:
+        SET_BODY(out, superseded, time_us, random_superseded(rng, arena));
         break;
     case MNEME_DICTIONARY:
     case MNEME_KIND_NONE:

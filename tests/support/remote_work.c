@@ -105,9 +105,9 @@ static void make_mixed(struct remote_work *work) {
 
 static void make_append(struct remote_work *work) {
     begin_batch(work);
-    struct mutation *check = add(work, check_of(MNEME_EPISODE, EPISODE, CONDITION_LAST_PLACE));
+    struct mutation *check = add(work, check_of(MNEME_EPISODE, EPISODE, CONDITION_CHILDREN));
     check->expect_kind = MNEME_STEP;
-    check->expect_place = 2;
+    check->expect_place = check->expect_count = 2;
     add(work, check_of(MNEME_EPISODE, EPISODE, CONDITION_OPEN));
     add_step(work, NEW_STEP, EPISODE);
 }

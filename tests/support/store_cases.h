@@ -30,7 +30,7 @@ struct store_case_list {
     size_t count;
 };
 extern const struct store_case_list store_write_cases, store_batch_cases, store_limit_cases,
-    store_read_cases, store_query_cases, store_life_cases;
+    store_read_cases, store_query_cases, store_life_cases, store_shared_cases, store_unshared_cases;
 
 /* These fail the case unless the call succeeds. */
 void must_apply(struct store *store, struct mutation *mutations, size_t count);

@@ -55,7 +55,7 @@ static void batch__mutations_see_those_before_them(struct store_home *home) {
                                    put_of(MNEME_STEP, 1),
                                    put_of(MNEME_STEP, 2),
                                    purge_of(MNEME_STEP, 2),
-                                   check_of(MNEME_STEP, 50, CONDITION_LAST_PLACE)};
+                                   check_of(MNEME_STEP, 50, CONDITION_CHILDREN)};
     mutations[0].condition = CONDITION_ABSENT;
     mutations[1].condition = CONDITION_LIVE;
     mutations[3].condition = CONDITION_ABSENT;
@@ -65,6 +65,7 @@ static void batch__mutations_see_those_before_them(struct store_home *home) {
             mutations[i].record.parent = numbered_id(50);
     mutations[6].expect_kind = MNEME_STEP;
     mutations[6].expect_place = 3;
+    mutations[6].expect_count = 1;
     must_apply(home->store, mutations, COUNT_OF(mutations));
     static const uint64_t places[] = {1, 2, 2, 3, 4}, changes[] = {1, 2, 3, 4, 5};
     for (size_t i = 0; i < COUNT_OF(places); i++) {
@@ -225,8 +226,8 @@ static void condition__version(struct store_home *home) {
     assert_refused(home->store, &writes[1], 1, MNEME_CONFLICT);
 }
 
-static void condition__last_place(struct store_home *home) {
-    struct mutation check = check_of(MNEME_EPISODE, 50, CONDITION_LAST_PLACE);
+static void condition__children(struct store_home *home) {
+    struct mutation check = check_of(MNEME_EPISODE, 50, CONDITION_CHILDREN);
     check.expect_kind = MNEME_STEP;
     must_apply_one(home->store, check);
     check.expect_place = 1;
@@ -240,27 +241,33 @@ static void condition__last_place(struct store_home *home) {
     other_kind.record.parent = numbered_id(50);
     other_kind.record.place = 99;
     must_apply(home->store, &other_kind, 1);
-    for (check.expect_place = 0; check.expect_place <= 5; check.expect_place++) {
-        if (check.expect_place == 3)
+    for (unsigned i = 0; i < 5 * 6; i++) {
+        check.expect_count = i / 6;
+        check.expect_place = i % 6;
+        if (check.expect_count == 3 && check.expect_place == 3)
             must_apply_one(home->store, check);
         else
             assert_refused(home->store, &check, 1, MNEME_CONFLICT);
     }
     /* Only live records count: who has read them all knows this place. */
     must_apply_one(home->store, delete_of(MNEME_STEP, 3));
-    check.expect_place = 2;
+    check.expect_place = check.expect_count = 2;
     must_apply_one(home->store, check);
     /* The episode's own put can carry it, as when an episode is completed. */
     struct mutation put = put_of(MNEME_EPISODE, 50);
-    put.condition = CONDITION_LAST_PLACE;
+    put.condition = CONDITION_CHILDREN;
     put.expect_kind = MNEME_STEP;
-    put.expect_place = 3;
+    put.expect_place = put.expect_count = 3;
     assert_refused(home->store, &put, 1, MNEME_CONFLICT);
-    put.expect_place = 2;
+    put.expect_place = put.expect_count = 2;
     must_apply(home->store, &put, 1);
+    /* One in the middle is missed too: the greatest place stays. */
     must_apply_one(home->store, delete_of(MNEME_STEP, 1));
+    assert_refused(home->store, &check, 1, MNEME_CONFLICT);
+    check.expect_count = 1;
+    must_apply_one(home->store, check);
     must_apply_one(home->store, delete_of(MNEME_STEP, 2));
-    check.expect_place = 0;
+    check.expect_place = check.expect_count = 0;
     must_apply_one(home->store, check);
 }
 
@@ -344,7 +351,7 @@ static const struct store_case cases[] = {
     CASE(condition__live),
     CASE(condition__open),
     CASE(condition__version),
-    CASE(condition__last_place),
+    CASE(condition__children),
     CASE(condition__no_attribute),
     CASE(condition__parent),
     CASE(condition__holds_for_a_delete_too),

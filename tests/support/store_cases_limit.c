@@ -93,7 +93,7 @@ static void rule__a_mutation_must_make_sense(struct store_home *home) {
         delete_of(MNEME_EPISODE, 0),
         purge_of((mneme_kind)77, 1),
         check_of(MNEME_EPISODE, 1, CONDITION_NONE),
-        check_of(MNEME_EPISODE, 1, CONDITION_LAST_PLACE),
+        check_of(MNEME_EPISODE, 1, CONDITION_CHILDREN),
         check_of(MNEME_EPISODE, 1, CONDITION_NO_ATTRIBUTE),
         check_of(MNEME_EPISODE, 1, (enum condition)99),
         put_of(MNEME_EPISODE, 1),

@@ -37,9 +37,14 @@ static void case_test(void **state) {
 }
 
 int store_conformance_run(const struct store_maker *maker) {
-    static const struct store_case_list *const lists[] = {&store_write_cases, &store_batch_cases,
-                                                          &store_limit_cases, &store_read_cases,
-                                                          &store_query_cases, &store_life_cases};
+    const struct store_case_list *const lists[] = {&store_write_cases,
+                                                   &store_batch_cases,
+                                                   &store_limit_cases,
+                                                   &store_read_cases,
+                                                   &store_query_cases,
+                                                   &store_life_cases,
+                                                   maker->shares ? &store_shared_cases
+                                                                 : &store_unshared_cases};
     static struct case_run runs[CASES_MAX];
     struct CMUnitTest tests[CASES_MAX];
     size_t count = 0;

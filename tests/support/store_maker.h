@@ -20,6 +20,8 @@ struct store_maker {
     bool slow;
     /* Whether the largest record that store.h allows is refused. */
     bool refuses_largest;
+    /* Whether it can be the local side of sync (store/shared.h). */
+    bool shares;
 };
 
 extern const struct store_maker store_makers[];

@@ -84,8 +84,8 @@ static mneme_version some_version(struct test_random *random) {
 
 static void make_condition(struct test_random *random, struct script_write *write) {
     static const enum condition conditions[] = {
-        CONDITION_ABSENT,     CONDITION_LIVE,         CONDITION_OPEN,  CONDITION_VERSION,
-        CONDITION_LAST_PLACE, CONDITION_NO_ATTRIBUTE, CONDITION_PARENT};
+        CONDITION_ABSENT,   CONDITION_LIVE,         CONDITION_OPEN,  CONDITION_VERSION,
+        CONDITION_CHILDREN, CONDITION_NO_ATTRIBUTE, CONDITION_PARENT};
     if (write->op != MUTATION_CHECK && chance(random, 60))
         return;
     write->condition = conditions[test_random_below(random, COUNT_OF(conditions))];
@@ -93,6 +93,7 @@ static void make_condition(struct test_random *random, struct script_write *writ
     write->expect_kind = some_kind(random);
     write->expect_version = some_version(random);
     write->expect_place = test_random_below(random, 4);
+    write->expect_count = test_random_below(random, 3);
     write->expect_attribute = test_random_below(random, SCRIPT_ATTRIBUTES);
 }
 
@@ -200,13 +201,15 @@ static int current_version(struct store *store, const struct stored_record *reco
     return 0;
 }
 
-static int current_last_place(struct store *store, const mneme_id *parent, mneme_kind kind,
-                              uint64_t *out) {
+static int current_children(struct store *store, const mneme_id *parent, mneme_kind kind,
+                            uint64_t *last_place, uint64_t *count) {
     AUTO_RECORDS struct record_set set = {0};
-    struct store_query query = {.kind = kind, .has_parent = true, .parent = *parent, .limit = 1};
+    struct store_query query = {
+        .kind = kind, .has_parent = true, .parent = *parent, .limit = STORE_PAGE_MAX};
     bool more;
     TRY(store_query(store, &query, &set, &more, NULL));
-    *out = set.count ? set.records[0].place : 0;
+    *last_place = set.count ? set.records[0].place : 0;
+    *count = set.count;
     return 0;
 }
 
@@ -219,6 +222,7 @@ static int write_fill(const struct script_write *write, struct store *store,
         .expect_version = write->expect_version,
         .expect_kind = write->expect_kind,
         .expect_place = write->expect_place,
+        .expect_count = write->expect_count,
         .expect_attribute = pool_attribute(write->expect_attribute)};
     if (write->op == MUTATION_PUT) {
         struct stored_record *record = &out->record;
@@ -234,8 +238,9 @@ static int write_fill(const struct script_write *write, struct store *store,
     }
     if (write->expect_true && write->condition == CONDITION_VERSION)
         return current_version(store, &out->record, &out->expect_version);
-    if (write->expect_true && write->condition == CONDITION_LAST_PLACE)
-        return current_last_place(store, &out->record.id, write->expect_kind, &out->expect_place);
+    if (write->expect_true && write->condition == CONDITION_CHILDREN)
+        return current_children(store, &out->record.id, write->expect_kind, &out->expect_place,
+                                &out->expect_count);
     return 0;
 }
 

@@ -41,7 +41,7 @@ struct script_write {
     bool sealed;
     bool expect_true; /* VERSION, LAST_PLACE: expect what the store has when the apply begins */
     unsigned expect_attribute;
-    uint64_t place, expect_place;
+    uint64_t place, expect_place, expect_count;
     int64_t time_us;
     mneme_version version, expect_version;
 };

@@ -28,16 +28,22 @@ static void print_condition(const struct script_write *write, struct buf *out) {
         else
             print_version(write->expect_version, out);
         return;
-    case CONDITION_LAST_PLACE:
-        buf_printf(out, " if the last place of its %s records is ",
+    case CONDITION_CHILDREN:
+        buf_printf(out, " if number and last place of its %s records are ",
                    store_kind_name(write->expect_kind));
         if (write->expect_true)
-            buf_append_string(out, "the one read before");
+            buf_append_string(out, "those read before");
         else
-            buf_printf(out, "%" PRIu64, write->expect_place);
+            buf_printf(out, "%" PRIu64 " and %" PRIu64, write->expect_count, write->expect_place);
         return;
     case CONDITION_PARENT:
         buf_append_string(out, " if it stays with its parent");
+        return;
+    case CONDITION_CHANGE:
+        buf_append_string(out, " if it has the change number read before");
+        return;
+    case CONDITION_FENCE:
+        buf_append_string(out, " if the fence is as read before");
         return;
     case CONDITION_NO_ATTRIBUTE:
         buf_printf(out, " if no record has attribute #%u", write->expect_attribute);
@@ -54,10 +60,9 @@ static void print_attributes(const char *title, unsigned bits, struct buf *out) 
 }
 
 static void print_write(const struct script_write *write, struct buf *out) {
-    static const char *const ops[] = {[MUTATION_PUT] = "put",
-                                      [MUTATION_DELETE] = "delete",
-                                      [MUTATION_PURGE] = "purge",
-                                      [MUTATION_CHECK] = "check"};
+    static const char *const ops[] = {
+        [MUTATION_PUT] = "put",     [MUTATION_DELETE] = "delete", [MUTATION_PURGE] = "purge",
+        [MUTATION_CHECK] = "check", [MUTATION_MARK] = "mark",     [MUTATION_STATE] = "state"};
     buf_printf(out, "%s %s %u", ops[write->op], store_kind_name(write->kind), write->record);
     if (write->parent)
         buf_printf(out, " parent %u", write->parent);

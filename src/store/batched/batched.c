@@ -282,6 +282,7 @@ static int copy_mutations(struct entry *entry, const struct batch *batch) {
         const struct mutation *from = &batch->mutations[i];
         copies[i] = *from;
         TRY(record_copy(&entry->arena, &from->record, false, &copies[i].record));
+        TRY(arena_copy(&entry->arena, from->shared.reason, &copies[i].shared.reason));
         TRY(arena_copy(&entry->arena, from->expect_attribute.name,
                        &copies[i].expect_attribute.name));
         TRY(arena_copy(&entry->arena, from->expect_attribute.value,
@@ -446,6 +447,8 @@ static void batched_close(struct store *store) {
     batched_destroy(b);
 }
 
+static struct store *batched_below(struct store *store) { return batched_of(store)->below; }
+
 static const struct store_operations batched_operations = {
     .name = "batched",
     .apply = batched_apply,
@@ -455,6 +458,7 @@ static const struct store_operations batched_operations = {
     .stats = batched_stats,
     .backup = batched_backup,
     .close = batched_close,
+    .below = batched_below,
 };
 
 int batched_open(struct store *below, const struct batched_options *options, struct store **out,

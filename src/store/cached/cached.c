@@ -93,7 +93,7 @@ static int cached_get(struct store *store, const struct record_name *names, size
 static int cached_query(struct store *store, const struct store_query *query,
                         struct record_set *out, bool *more, mneme_error *error) {
     struct cached *c = cached_of(store);
-    if (!serves_records(c))
+    if (!serves_records(c) || query->dead)
         return store_query(c->below, query, out, more, error);
     CLEANUP(cached_page_fini) struct cached_page page = {0};
     TRY(cached_list(store, query, &page, error));
@@ -244,6 +244,8 @@ static void cached_close(struct store *store) {
     cached_destroy(c);
 }
 
+static struct store *cached_below(struct store *store) { return cached_of(store)->below; }
+
 static const struct store_operations cached_operations = {
     .name = "cached",
     .apply = cached_apply,
@@ -253,13 +255,14 @@ static const struct store_operations cached_operations = {
     .stats = cached_store_stats,
     .backup = cached_backup,
     .close = cached_close,
+    .below = cached_below,
 };
 
 static const enum cached_part part_of_kind[MNEME_KIND_COUNT] = {
     [MNEME_EPISODE] = CACHED_EPISODES,    [MNEME_STEP] = CACHED_CHILDREN,
     [MNEME_CHECKPOINT] = CACHED_CHILDREN, [MNEME_PATTERN] = CACHED_PATTERNS,
     [MNEME_HEURISTIC] = CACHED_PATTERNS,  [MNEME_RELATION] = CACHED_PATTERNS,
-    [MNEME_EMBEDDING] = CACHED_PATTERNS,
+    [MNEME_EMBEDDING] = CACHED_PATTERNS,  [MNEME_SUPERSEDED] = CACHED_PATTERNS,
 };
 
 /* Out of step: the first read takes its place in the change log. A store whose statistics cannot be

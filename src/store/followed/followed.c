@@ -246,6 +246,8 @@ static void followed_close(struct store *store) {
     followed_destroy(f);
 }
 
+static struct store *followed_below(struct store *store) { return followed_of(store)->below; }
+
 static const struct store_operations followed_operations = {
     .name = "followed",
     .apply = followed_apply,
@@ -255,6 +257,7 @@ static const struct store_operations followed_operations = {
     .stats = followed_stats,
     .backup = followed_backup,
     .close = followed_close,
+    .below = followed_below,
 };
 
 int followed_look(struct store *store, mneme_error *error) {

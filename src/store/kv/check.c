@@ -4,23 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "store/kv/kv_impl.h"
+#include "store/kv/check_impl.h"
 
 /* Volatile: the reads are the point. */
 static volatile uint8_t walk_seen;
 
-/*
- * LMDB trusts the counts in a page's header. One that is too small makes it take a page for
- * endless, and a walk would go round in it for ever. So a walk holds each key to be greater than
- * the one before it: whatever a file is like, that ends. Keys of LMDB's own table (0) are numbers.
- */
-struct key_order {
-    bool numbers;
-    size_t size;
-    uint8_t last[KV_KEY_MAX];
-};
-
-static bool key_rises(struct key_order *order, MDB_val key) {
+bool key_rises(struct key_order *order, MDB_val key) {
     if (key.mv_size == 0 || key.mv_size > sizeof order->last)
         return false;
     struct slice now = slice_of(key.mv_data, key.mv_size),
@@ -62,11 +51,14 @@ static int walk_table(MDB_txn *txn, MDB_dbi table) {
 }
 
 int kv_walk_pages(MDB_txn *txn) {
-    static const char *const tables[] = {NULL, "records", "index", "changes"};
+    static const char *const tables[] = {NULL,    "records", "index", "changes",
+                                         "clean", "base",    "gone",  "held"};
     int rc = walk_table(txn, 0); /* LMDB's table of free pages: the next write reads it */
     for (size_t i = 0; i < COUNT_OF(tables) && rc == 0; i++) {
         MDB_dbi table;
         rc = mdb_dbi_open(txn, tables[i], 0, &table);
+        if (rc == MDB_NOTFOUND && i > 3)
+            return 0; /* a file of format 1 */
         rc = rc ? rc : walk_table(txn, table);
     }
     return rc;
@@ -83,22 +75,21 @@ struct checker {
     uint64_t chunks;
 };
 
-static void finding(struct checker *c, const char *format, ...) PRINTF_LIKE(2, 3);
-static void finding(struct checker *c, const char *format, ...) {
+void check_finding(struct kv_check *check, const char *format, ...) {
     char text[MNEME_ERROR_TEXT_MAX];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    c->check->findings++;
-    if (c->check->finding)
-        c->check->finding(c->check->context, text);
+    check->findings++;
+    if (check->finding)
+        check->finding(check->context, text);
 }
 
 static void missing(struct checker *c, const char *what, const struct stored_record *r) {
     char text[ID_TEXT_SIZE];
     id_format(&r->id, text);
-    finding(c, "%s %s: its entry %s is missing", store_kind_name(r->kind), text, what);
+    check_finding(c->check, "%s %s: its entry %s is missing", store_kind_name(r->kind), text, what);
 }
 
 static void expect_index(struct checker *c, struct kv_key key, const char *what,
@@ -136,7 +127,7 @@ static void check_record(struct checker *c, mneme_kind kind, const mneme_id *id,
     if (status == 0 && c->check->decode && !(record.flags & MNEME_FLAG_DELETED))
         status = c->check->decode(c->check->context, &record, &error);
     if (status) {
-        finding(c, "%s", error.message);
+        check_finding(c->check, "%s", error.message);
         return;
     }
     c->check->records++;
@@ -168,7 +159,8 @@ static int check_records(struct checker *c, mneme_error *error) {
             break;
         }
         if (!kv_record_parse(key, &kind, &id, &first)) {
-            finding(c, "a key of %zu bytes among the records is no record's", key.mv_size);
+            check_finding(c->check, "a key of %zu bytes among the records is no record's",
+                          key.mv_size);
             continue;
         }
         if (!first)
@@ -181,8 +173,8 @@ static int check_records(struct checker *c, mneme_error *error) {
     if (rc != MDB_NOTFOUND)
         return kv_fail(error, rc, "cannot check the records");
     if (chunks != chunks_expected && c->check->findings == 0)
-        finding(c, "%llu values of records are stored where %llu are called for",
-                (unsigned long long)chunks, (unsigned long long)chunks_expected);
+        check_finding(c->check, "%llu values of records are stored where %llu are called for",
+                      (unsigned long long)chunks, (unsigned long long)chunks_expected);
     return 0;
 }
 
@@ -193,13 +185,13 @@ static uint64_t count_index(struct checker *c) {
     int rc = index_seek(&c->walk, &lowest);
     for (; rc == 0; rc = index_next(&c->walk), count++) {
         if (kv_key_compare(&before, index_key(&c->walk)) >= 0) {
-            finding(c, "the index is out of order");
+            check_finding(c->check, "the index is out of order");
             return count; /* behind it there may be no end: see key_rises */
         }
         before = *index_key(&c->walk);
     }
     if (rc != MDB_NOTFOUND)
-        finding(c, "the index cannot be read: %s", mdb_strerror(rc));
+        check_finding(c->check, "the index cannot be read: %s", mdb_strerror(rc));
     return count;
 }
 
@@ -213,27 +205,63 @@ static void check_counts(struct checker *c, const struct kv_state *state) {
     if (c->check->findings || mdb_stat(c->txn, c->env->changes, &changes))
         return; /* counts say nothing when records are damaged */
     if (entries != c->index_entries)
-        finding(c, "the index has %llu entries, and the records call for %llu",
-                (unsigned long long)entries, (unsigned long long)c->index_entries);
+        check_finding(c->check, "the index has %llu entries, and the records call for %llu",
+                      (unsigned long long)entries, (unsigned long long)c->index_entries);
     if (changes.ms_entries != all)
-        finding(c, "the change log has %zu entries for %llu records", changes.ms_entries,
-                (unsigned long long)all);
+        check_finding(c->check, "the change log has %zu entries for %llu records",
+                      changes.ms_entries, (unsigned long long)all);
     for (size_t i = 0; i < MNEME_KIND_COUNT; i++)
         if (memcmp(&state->kinds[i], &c->counted.kinds[i], sizeof state->kinds[i]) != 0)
-            finding(c, "the counters of kind %s do not match its records",
-                    store_kind_name((mneme_kind)i));
+            check_finding(c->check, "the counters of kind %s do not match its records",
+                          store_kind_name((mneme_kind)i));
+}
+
+/* A record of LMDB's table of free pages: their count, then their numbers, falling. */
+static bool is_page_list(MDB_val value, uint64_t last_page) {
+    const uint8_t *at = value.mv_data;
+    uint64_t count = 0, before = last_page + 1, number;
+    if (value.mv_size < sizeof count)
+        return false;
+    memcpy(&count, at, sizeof count);
+    if (count > value.mv_size / sizeof number - 1)
+        return false;
+    for (uint64_t i = 1; i <= count; i++) {
+        memcpy(&number, at + i * sizeof number, sizeof number);
+        if (number >= before || number < 2) /* 0 and 1 are the meta pages */
+            return false;
+        before = number;
+    }
+    return true;
+}
+
+/* No reader needs that table, but the next write does, and would end its process over a bad one. */
+static int check_free_pages(struct checker *c, mneme_error *error) {
+    struct key_order order = {.numbers = true};
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    MDB_envinfo info;
+    int rc = mdb_env_info(mdb_txn_env(c->txn), &info);
+    rc = rc ? rc : mdb_cursor_open(c->txn, 0, &cursor);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (!key_rises(&order, key) || !is_page_list(value, info.me_last_pgno))
+            rc = MDB_CORRUPTED;
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : kv_fail(error, rc, "cannot check the table of free pages");
 }
 
 /* All of it, within one read transaction. */
 static int check_all(struct checker *c, mneme_error *error) {
     struct kv_state state;
     TRY(kv_state_get(c->txn, c->env->main, &state, error));
+    TRY(check_free_pages(c, error));
     int rc = index_open(&c->walk, c->txn, c->env->index);
     if (rc)
         return kv_fail(error, rc, "cannot check the index");
     int status = check_records(c, error);
     if (status == 0)
         check_counts(c, &state);
+    if (status == 0)
+        status = check_marks(c->env, c->txn, &state, c->check, error);
     index_close(&c->walk);
     return status;
 }

@@ -82,6 +82,22 @@ static int env_open_tables(struct kv_env *env, MDB_txn *txn) {
     return rc;
 }
 
+/* Read the identity, and open the tables that come with its format. */
+static int env_identify(struct kv_env *env, MDB_txn *txn, mneme_error *error) {
+    struct kv_identity identity;
+    int status = kv_identity_get(txn, env->main, &identity, error);
+    if (status)
+        return error_prefix(error, status, "%s", env->path);
+    int rc = identity.format < KV_FORMAT ? 0 : kv_open_marks(txn, 0, &env->marks);
+    if (rc)
+        return error_set(error, MNEME_CORRUPT,
+                         "%s lacks a table (%s); run `mneme verify`, and restore it from a backup",
+                         env->path, mdb_strerror(rc));
+    env->device = identity.device;
+    env->format = identity.format;
+    return 0;
+}
+
 /* Open the tables and read the identity. */
 static int env_join(struct kv_env *env, mneme_error *error) {
     MDB_txn *txn = NULL;
@@ -99,8 +115,8 @@ static int env_join(struct kv_env *env, mneme_error *error) {
                            "%s is an LMDB file of another program; choose another path", env->path);
     else if (rc)
         status = kv_fail(error, rc, "cannot open the store");
-    else if ((status = kv_identity_get(txn, env->main, &env->device, error)) != 0)
-        error_prefix(error, status, "%s", env->path);
+    else
+        status = env_identify(env, txn, error);
     /* Committing, not aborting, is what keeps the table handles open. */
     if (status)
         mdb_txn_abort(txn);
@@ -113,7 +129,7 @@ static int env_open_lmdb(struct kv_env *env, mneme_error *error) {
     MDB_env *mdb = NULL;
     int rc = mdb_env_create(&mdb);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(mdb, 4);
+        rc = mdb_env_set_maxdbs(mdb, KV_TABLES_MAX);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(mdb, KV_READERS);
     if (rc == 0)
@@ -196,6 +212,8 @@ static int env_open_new(const char *path, const struct kv_options *options,
         status = env_same_file(env, info, error);
     if (status == 0)
         status = env_join(env, error);
+    if (status == 0 && !options->read_only)
+        status = kv_env_upgrade(env, error);
     if (status) {
         env_destroy(env);
         return status;
@@ -241,7 +259,8 @@ int kv_env_open(const char *path, const struct kv_options *options, struct kv_en
             error_set(error, MNEME_LOCKED,
                       "%s is open for reading only in this process; close that handle first", path);
     } else if (env) {
-        env->handles++;
+        status = options->read_only ? 0 : kv_env_upgrade(env, error);
+        env->handles += status == 0;
     } else {
         status = env_open_new(path, options, &info, no_write, &env, error);
         if (env) { /* it is NULL still when opening failed */

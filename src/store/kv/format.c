@@ -1,5 +1,5 @@
 /*
- * format.c - keys, the blob of a record, and the two records in which a store describes itself.
+ * format.c - keys, and the blob of a record.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -57,7 +57,7 @@ struct kv_key kv_attribute_prefix(mneme_kind kind, const struct attribute *attri
     put_be64(bytes, hash);
     struct kv_key key = {.size = 0};
     key_add_byte(&key, 'V');
-    key_add_byte(&key, (uint8_t)kind % MNEME_DICTIONARY);
+    key_add_byte(&key, kind == MNEME_DICTIONARY ? 0 : (uint8_t)kind);
     key_add(&key, bytes, 5);
     return key;
 }
@@ -252,6 +252,13 @@ size_t kv_blob_size(MDB_val first_chunk) {
     return (size_t)(r.at - (const uint8_t *)first_chunk.mv_data) + (size_t)rest;
 }
 
+uint32_t kv_blob_flags(MDB_val first_chunk) {
+    struct wire_reader r = wire_reader_of(slice_of(first_chunk.mv_data, first_chunk.mv_size));
+    wire_get_bytes(&r, 8);
+    wire_get_varint(&r);
+    return (uint32_t)wire_get_varint(&r);
+}
+
 static int get_attributes(struct wire_reader *r, struct arena *arena, struct stored_record *out) {
     uint64_t count = wire_get_varint(r);
     if (r->bad || count > STORE_ATTRIBUTES_MAX || count > (uint64_t)(r->end - r->at)) {
@@ -322,100 +329,4 @@ int kv_blob_read(struct slice blob, mneme_kind kind, const mneme_id *id, uint64_
     record.body = slice_of(r.at, (size_t)(r.end - r.at));
     *out = record;
     return 0;
-}
-
-/* ---- What a store says of itself ---------------------------------------------------------- */
-
-static const char identity_key[] = "mneme";
-static const char state_key[] = "mneme state";
-static const char identity_magic[] = "mneme store";
-
-/* Identity: 11 bytes of magic, one 0, format (4 bytes), device (8 bytes), checksum of all that. The
- * front, up to the format, is the same in every format. */
-enum {
-    IDENTITY_FORMAT_AT = 12,
-    IDENTITY_DEVICE_AT = 16,
-    IDENTITY_CHECKSUM_AT = 24,
-    IDENTITY_SIZE = 32
-};
-
-static MDB_val val_of(const void *data, size_t size) {
-    return (MDB_val){size, (void *)(uintptr_t)data};
-}
-
-int kv_identity_get(MDB_txn *txn, MDB_dbi main, uint64_t *device, mneme_error *error) {
-    MDB_val key = val_of(identity_key, sizeof identity_key - 1), value;
-    int rc = mdb_get(txn, main, &key, &value);
-    if (rc == MDB_NOTFOUND)
-        return error_set(error, MNEME_CORRUPT, "not a mneme store: it holds other data");
-    if (rc)
-        return kv_fail(error, rc, "cannot read the identity of the store");
-    const uint8_t *at = value.mv_data;
-    bool named = value.mv_size >= IDENTITY_DEVICE_AT &&
-                 memcmp(at, identity_magic, sizeof identity_magic) == 0;
-    if (named && get_be32(at + IDENTITY_FORMAT_AT) > KV_FORMAT)
-        return error_set(error, MNEME_NEWER_FORMAT,
-                         "the store has format %u, and this mneme knows formats up to %d; use a "
-                         "newer mneme",
-                         get_be32(at + IDENTITY_FORMAT_AT), KV_FORMAT);
-    if (!named || value.mv_size != IDENTITY_SIZE ||
-        XXH3_64bits(at, IDENTITY_CHECKSUM_AT) != get_be64(at + IDENTITY_CHECKSUM_AT))
-        return error_set(error, MNEME_CORRUPT,
-                         "the store's identity record is damaged; restore it from a backup");
-    *device = get_be64(at + IDENTITY_DEVICE_AT);
-    return 0;
-}
-
-int kv_identity_put(MDB_txn *txn, MDB_dbi main, uint64_t device) {
-    uint8_t bytes[IDENTITY_SIZE];
-    memcpy(bytes, identity_magic, sizeof identity_magic);
-    put_be32(bytes + IDENTITY_FORMAT_AT, KV_FORMAT);
-    put_be64(bytes + IDENTITY_DEVICE_AT, device);
-    put_be64(bytes + IDENTITY_CHECKSUM_AT, XXH3_64bits(bytes, IDENTITY_CHECKSUM_AT));
-    MDB_val key = val_of(identity_key, sizeof identity_key - 1);
-    MDB_val value = val_of(bytes, sizeof bytes);
-    return mdb_put(txn, main, &key, &value, 0);
-}
-
-/* State: a row of big-endian 64-bit numbers, and their checksum in the last one. */
-enum { STATE_NUMBERS = 2 + 4 * MNEME_KIND_COUNT, STATE_SIZE = 8 * (STATE_NUMBERS + 1) };
-
-int kv_state_get(MDB_txn *txn, MDB_dbi main, struct kv_state *out, mneme_error *error) {
-    MDB_val key = val_of(state_key, sizeof state_key - 1), value;
-    int rc = mdb_get(txn, main, &key, &value);
-    if (rc == MDB_NOTFOUND) {
-        *out = (struct kv_state){0};
-        return 0;
-    }
-    if (rc)
-        return kv_fail(error, rc, "cannot read the state of the store");
-    const uint8_t *at = value.mv_data;
-    if (value.mv_size != STATE_SIZE ||
-        XXH3_64bits(at, STATE_SIZE - 8) != get_be64(at + STATE_SIZE - 8))
-        return error_set(error, MNEME_CORRUPT,
-                         "the store's state record is damaged; run `mneme verify`");
-    struct kv_state state = {.last_change = get_be64(at), .last_clock = get_be64(at + 8)};
-    for (size_t i = 0; i < MNEME_KIND_COUNT; i++) {
-        const uint8_t *row = at + 16 + 32 * i;
-        state.kinds[i] = (struct kind_stats){get_be64(row), get_be64(row + 8), get_be64(row + 16),
-                                             get_be64(row + 24)};
-    }
-    *out = state;
-    return 0;
-}
-
-int kv_state_put(MDB_txn *txn, MDB_dbi main, const struct kv_state *state) {
-    uint8_t bytes[STATE_SIZE];
-    put_be64(bytes, state->last_change);
-    put_be64(bytes + 8, state->last_clock);
-    for (size_t i = 0; i < MNEME_KIND_COUNT; i++) {
-        uint8_t *row = bytes + 16 + 32 * i;
-        put_be64(row, state->kinds[i].records);
-        put_be64(row + 8, state->kinds[i].tombstones);
-        put_be64(row + 16, state->kinds[i].stored_bytes);
-        put_be64(row + 24, state->kinds[i].plain_bytes);
-    }
-    put_be64(bytes + STATE_SIZE - 8, XXH3_64bits(bytes, STATE_SIZE - 8));
-    MDB_val key = val_of(state_key, sizeof state_key - 1), value = val_of(bytes, sizeof bytes);
-    return mdb_put(txn, main, &key, &value, 0);
 }

@@ -112,6 +112,7 @@ static const struct store_operations kv_operations = {
     .stats = kv_stats,
     .backup = kv_backup,
     .close = kv_close,
+    .shared = &kv_shared_operations,
 };
 
 int kv_store_open(const char *path, const struct kv_options *options, struct store **out,
@@ -123,6 +124,7 @@ int kv_store_open(const char *path, const struct kv_options *options, struct sto
         return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", path);
     kv->base.operations = &kv_operations;
     kv->read_only = options->read_only;
+    kv->clock_skew_us = options->clock_skew_us;
     int status = kv_env_open(path, options, &kv->env, error);
     if (status) {
         mem_free(kv);

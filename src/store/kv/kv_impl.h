@@ -7,7 +7,9 @@
  *  (3) Every record with a parent, tombstones included, has one child entry.
  *  (4) Every record has exactly one entry in `changes`, at its change number.
  *  (5) The counters in `state` equal what a walk over the records counts.
- * kv_store_check recomputes all five.
+ *  (6) A name has at most one of the marks clean, base and gone. Clean and base are of records or
+ *      tombstones, gone is of what is not there, held of either. Without sharing there is no mark.
+ * kv_store_check recomputes all six.
  */
 #ifndef MNEME_KV_IMPL_H
 #define MNEME_KV_IMPL_H
@@ -21,11 +23,12 @@
 #include "store/store_impl.h"
 
 enum {
-    KV_FORMAT = 1,  /* of the file; a greater one is refused */
+    KV_FORMAT = 2,  /* of the file; a greater one is refused, a lesser one raised (upgrade.c) */
     KV_CHUNK = 651, /* bytes of a blob in one value: six of them fill a page */
     KV_BLOB_MAX = STORE_BODY_MAX + (8 << 20), /* body, header and attributes */
     KV_READERS = 1024,
     KV_SCAN_SLICE = 4096, /* index entries looked at in one read transaction */
+    KV_TABLES_MAX = 8,    /* named ones that LMDB makes room for */
     KV_KEY_MAX = 64
 };
 
@@ -38,6 +41,10 @@ enum {
 struct kv_env {
     MDB_env *mdb;                          /* NULL after a reopen that failed; gate */
     MDB_dbi records, index, changes, main; /* gate */
+    struct kv_mark_tables {
+        MDB_dbi clean, base, gone, held;
+    } marks;         /* gate; with format 2 */
+    uint32_t format; /* of the file when it was opened; gate */
     struct shared_lock gate;
     struct lock turn; /* see turn.c */
     struct lock pool_lock;
@@ -64,11 +71,16 @@ struct kv_store {
     struct store base;
     struct kv_env *env;
     bool read_only;
+    int64_t clock_skew_us;
 };
 
 int kv_env_open(const char *path, const struct kv_options *options, struct kv_env **out,
                 mneme_error *error);
 void kv_env_close(struct kv_env *env);
+/* Raise a file of an older format to KV_FORMAT (upgrade.c). Nobody may be opening the file. */
+int kv_env_upgrade(struct kv_env *env, mneme_error *error);
+/* Open, or make, the tables of marks: with `flags` of mdb_dbi_open. LMDB's code. */
+int kv_open_marks(MDB_txn *txn, unsigned flags, struct kv_mark_tables *out);
 
 /* Begin a transaction, after clearing dead readers where their slots are needed. LMDB's code. */
 int kv_env_begin(struct kv_env *env, unsigned flags, MDB_txn **txn);
@@ -168,6 +180,8 @@ int kv_blob_write(struct buf *out, const struct stored_record *record, uint64_t 
                   mneme_error *error);
 /* The whole size of a blob, from its first chunk; 0 when that is damaged. */
 size_t kv_blob_size(MDB_val first_chunk);
+/* The flags of a blob, from its first chunk, unverified; 0 when that is damaged. */
+uint32_t kv_blob_flags(MDB_val first_chunk);
 /* Parse and verify a whole blob. Slices point into it, attributes into `arena`. */
 int kv_blob_read(struct slice blob, mneme_kind kind, const mneme_id *id, uint64_t home,
                  struct arena *arena, struct stored_record *out, mneme_error *error);
@@ -177,12 +191,45 @@ struct kv_state {
     uint64_t last_change;
     uint64_t last_clock;
     struct kind_stats kinds[MNEME_KIND_COUNT];
+    bool sharing; /* see shared.h */
+    uint64_t fence;
+};
+struct kv_identity {
+    uint32_t format;
+    uint64_t device;
 };
 int kv_state_get(MDB_txn *txn, MDB_dbi main, struct kv_state *out, mneme_error *error);
 int kv_state_put(MDB_txn *txn, MDB_dbi main, const struct kv_state *state);
 /* MNEME_NEWER_FORMAT; MNEME_CORRUPT: damaged, or not a store. */
-int kv_identity_get(MDB_txn *txn, MDB_dbi main, uint64_t *device, mneme_error *error);
+int kv_identity_get(MDB_txn *txn, MDB_dbi main, struct kv_identity *out, mneme_error *error);
+/* With KV_FORMAT. */
 int kv_identity_put(MDB_txn *txn, MDB_dbi main, uint64_t device);
+/* The state of who syncs; it points into the map; empty: there is none. */
+int kv_shared_get(MDB_txn *txn, MDB_dbi main, struct slice *out, mneme_error *error);
+int kv_shared_put(MDB_txn *txn, MDB_dbi main, struct slice state);
+
+/* ---- Marks (marks.c) ---------------------------------------------------------------------- */
+
+/* What is marked of a name, or what one entry of a table of marks says. Slices point into the map.
+ */
+struct kv_mark {
+    enum mark mark; /* NONE, CLEAN, BASE, GONE */
+    uint64_t at;
+    struct slice base; /* of BASE: its blob; of GONE: the id of the parent */
+    bool held;
+    struct slice reason; /* of held */
+};
+/* `key`: as of a record. LMDB's code. */
+int kv_mark_get(struct kv_env *env, MDB_txn *txn, const struct kv_key *key, struct kv_mark *out);
+/* An entry of the table of `mark` (CLEAN, BASE, GONE or HELD). False: it is damaged. */
+bool kv_mark_parse(enum mark mark, MDB_val value, struct kv_mark *out);
+MDB_dbi kv_mark_table(const struct kv_env *env, enum mark mark);
+/* A base, copied into the arena. */
+int kv_base_load(struct kv_env *env, const struct record_name *name, struct slice base,
+                 struct arena *arena, struct stored_record *out, mneme_error *error);
+/* False also when that cannot be told. */
+bool kv_table_is_empty(MDB_txn *txn, MDB_dbi table);
+extern const struct shared_operations kv_shared_operations; /* shared.c */
 
 /* ---- The index (index.c) ------------------------------------------------------------------ */
 
@@ -245,10 +292,13 @@ int pending_flush(struct pending *pending, MDB_txn *txn, MDB_dbi table);
 int kv_load(struct kv_env *env, MDB_txn *txn, mneme_kind kind, const mneme_id *id,
             struct arena *arena, struct stored_record *out, bool *found, mneme_error *error);
 
-/* The greatest place among a parent's records of a kind; of the live ones only, if asked; 0: it
- * has none. Whether a live record of the kind has the attribute. (lookup.c) */
+/* The greatest place among a parent's records of a kind, tombstones too; 0: it has none. How many
+ * live ones there are, and their greatest place. Whether a live record of the kind has the
+ * attribute. (lookup.c) */
 int kv_last_place(struct kv_env *env, MDB_txn *txn, const mneme_id *parent, mneme_kind kind,
-                  bool live, uint64_t *place, mneme_error *error);
+                  uint64_t *place, mneme_error *error);
+int kv_children(struct kv_env *env, MDB_txn *txn, const mneme_id *parent, mneme_kind kind,
+                uint64_t *count, uint64_t *last_place, mneme_error *error);
 int kv_attribute_exists(struct kv_env *env, MDB_txn *txn, mneme_kind kind,
                         const struct attribute *attribute, bool *exists, mneme_error *error);
 

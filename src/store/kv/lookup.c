@@ -3,43 +3,55 @@
  */
 #include "store/kv/kv_impl.h"
 
-/* Walk back from `end` to the first child that counts. */
-static int find_last(struct kv_env *env, MDB_txn *txn, mneme_kind kind, bool live,
-                     struct index_walk *walk, const struct kv_key *prefix, const struct kv_key *end,
-                     uint64_t *place, mneme_error *error) {
-    int rc = index_seek_before(walk, end);
-    for (; rc == 0; rc = index_previous(walk)) {
-        int64_t sort;
-        mneme_id id;
-        if (!kv_has_prefix(index_key(walk), prefix) ||
-            !kv_index_parse(index_key(walk), prefix->size, &sort, &id))
-            return 0;
-        AUTO_ARENA struct arena scratch = {0};
-        struct stored_record record = {0};
-        bool found = true;
-        if (live)
-            TRY(kv_load(env, txn, kind, &id, &scratch, &record, &found, error));
-        if (!found || record.flags & MNEME_FLAG_DELETED)
-            continue;
-        *place = (uint64_t)sort;
-        return 0;
-    }
-    return rc == MDB_NOTFOUND ? 0 : kv_fail(error, rc, "cannot read an index");
-}
-
 int kv_last_place(struct kv_env *env, MDB_txn *txn, const mneme_id *parent, mneme_kind kind,
-                  bool live, uint64_t *place, mneme_error *error) {
+                  uint64_t *place, mneme_error *error) {
     static const mneme_id zero;
     struct kv_key prefix = kv_child_prefix(parent, kind);
     struct kv_key end = kv_index_key(prefix, INT64_MAX, &zero);
     struct index_walk walk = {0};
+    int64_t sort;
+    mneme_id id;
     int rc = index_open(&walk, txn, env->index);
-    if (rc)
-        return kv_fail(error, rc, "cannot read an index");
-    *place = 0;
-    int status = find_last(env, txn, kind, live, &walk, &prefix, &end, place, error);
+    if (rc == 0)
+        rc = index_seek_before(&walk, &end);
+    bool found = rc == 0 && kv_has_prefix(index_key(&walk), &prefix) &&
+                 kv_index_parse(index_key(&walk), prefix.size, &sort, &id);
+    *place = found ? (uint64_t)sort : 0;
     index_close(&walk);
-    return status;
+    return rc && rc != MDB_NOTFOUND ? kv_fail(error, rc, "cannot read an index") : 0;
+}
+
+/* Whether the record that an index key names is live, from its first chunk: reading all of each
+ * child would double the work of completing an episode, which reads them once more. */
+static int is_live(struct kv_env *env, MDB_txn *txn, mneme_kind kind, const mneme_id *id,
+                   bool *live) {
+    struct kv_key key = kv_record_key(kind, id, 0);
+    MDB_val at = kv_val(&key), value;
+    int rc = mdb_get(txn, env->records, &at, &value);
+    *live = rc == 0 && !(kv_blob_flags(value) & MNEME_FLAG_DELETED);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int kv_children(struct kv_env *env, MDB_txn *txn, const mneme_id *parent, mneme_kind kind,
+                uint64_t *count, uint64_t *last_place, mneme_error *error) {
+    struct kv_key prefix = kv_child_prefix(parent, kind);
+    struct index_walk walk = {0};
+    int64_t sort;
+    mneme_id id;
+    *count = *last_place = 0;
+    int rc = index_open(&walk, txn, env->index);
+    if (rc == 0)
+        rc = index_seek(&walk, &prefix);
+    while (rc == 0 && kv_has_prefix(index_key(&walk), &prefix) &&
+           kv_index_parse(index_key(&walk), prefix.size, &sort, &id)) {
+        bool live = false;
+        rc = is_live(env, txn, kind, &id, &live);
+        *count += live;
+        *last_place = live ? (uint64_t)sort : *last_place; /* places rise */
+        rc = rc ? rc : index_next(&walk);
+    }
+    index_close(&walk);
+    return rc && rc != MDB_NOTFOUND ? kv_fail(error, rc, "cannot read an index") : 0;
 }
 
 static int find_attribute(struct kv_env *env, MDB_txn *txn, const struct store_query *query,

@@ -13,11 +13,13 @@
 #include "store/kv/kv_impl.h"
 
 static int make_tables(MDB_txn *txn, uint64_t device) {
+    struct kv_mark_tables marks;
     MDB_dbi table, main;
     int rc = mdb_dbi_open(txn, NULL, 0, &main);
     rc = rc ? rc : mdb_dbi_open(txn, "records", MDB_CREATE, &table);
     rc = rc ? rc : mdb_dbi_open(txn, "index", MDB_CREATE, &table);
     rc = rc ? rc : mdb_dbi_open(txn, "changes", MDB_CREATE, &table);
+    rc = rc ? rc : kv_open_marks(txn, MDB_CREATE, &marks);
     return rc ? rc : kv_identity_put(txn, main, device);
 }
 
@@ -25,7 +27,7 @@ static int make_file(const char *path, uint64_t device) {
     MDB_env *mdb = NULL;
     MDB_txn *txn = NULL;
     int rc = mdb_env_create(&mdb);
-    rc = rc ? rc : mdb_env_set_maxdbs(mdb, 4);
+    rc = rc ? rc : mdb_env_set_maxdbs(mdb, KV_TABLES_MAX);
     rc = rc ? rc : mdb_env_open(mdb, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
     rc = rc ? rc : mdb_txn_begin(mdb, NULL, 0, &txn);
     rc = rc ? rc : make_tables(txn, device);

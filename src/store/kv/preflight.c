@@ -82,7 +82,7 @@ static bool walk_in_child(const char *path, uint64_t size, uint32_t page_size) {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null >= 0)
         dup2(null, STDERR_FILENO); /* LMDB's own word on a bad page would confuse */
-    return mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, 4) == 0 &&
+    return mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, KV_TABLES_MAX) == 0 &&
            mdb_env_set_maxreaders(env, KV_READERS) == 0 &&
            mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY, 0600) == 0 &&
            mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0 &&

@@ -8,41 +8,30 @@
  */
 #include <errno.h>
 
-#include "store/kv/kv_impl.h"
+#include "store/kv/write_impl.h"
 
 /* What a mutation got, kept aside until the commit has succeeded. */
 struct result {
     mneme_version version;
     uint64_t place;
     uint64_t change;
+    uint32_t flags;
     bool applied;
 };
 
-struct writer {
-    struct kv_env *env;
-    MDB_txn *txn;
-    struct kv_state state;
-    mneme_version last_version;
-    uint64_t now_ms;
-    struct pending pending; /* index entries of this transaction */
-    struct buf blob;        /* scratch */
-    int lmdb_code;          /* of the operation that failed; 0: the failure was not LMDB's */
-};
-
-/* Keep the code of a failed LMDB call for the decision how to recover. */
-static int writer_fail(struct writer *w, int rc, mneme_error *error) {
+int writer_fail(struct writer *w, int rc, mneme_error *error) {
     w->lmdb_code = rc;
     return kv_fail(error, rc, "cannot write to the store");
 }
 
-static int put(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
+int writer_put(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
                mneme_error *error) {
     MDB_val k = kv_val(key), v = {value.size, (void *)(uintptr_t)value.data};
     int rc = mdb_put(w->txn, table, &k, &v, 0);
     return LIKELY(rc == 0) ? 0 : writer_fail(w, rc, error);
 }
 
-static int del(struct writer *w, MDB_dbi table, const struct kv_key *key, mneme_error *error) {
+int writer_del(struct writer *w, MDB_dbi table, const struct kv_key *key, mneme_error *error) {
     MDB_val k = kv_val(key);
     int rc = mdb_del(w->txn, table, &k, NULL);
     return LIKELY(rc == 0 || rc == MDB_NOTFOUND) ? 0 : writer_fail(w, rc, error);
@@ -127,7 +116,7 @@ static int put_last(struct writer *w, MDB_dbi table, const struct kv_key *key, s
     MDB_val k = kv_val(key), v = {value.size, (void *)(uintptr_t)value.data};
     int rc = mdb_put(w->txn, table, &k, &v, MDB_APPEND);
     if (rc == MDB_KEYEXIST) /* it is not behind the last one */
-        return put(w, table, key, value, error);
+        return writer_put(w, table, key, value, error);
     return rc == 0 ? 0 : writer_fail(w, rc, error);
 }
 
@@ -147,7 +136,7 @@ static int remove_chunks(struct writer *w, const struct stored_record *r, size_t
                          mneme_error *error) {
     for (size_t chunk = from; chunk < to; chunk++) {
         struct kv_key key = kv_record_key(r->kind, &r->id, chunk);
-        TRY(del(w, w->env->records, &key, error));
+        TRY(writer_del(w, w->env->records, &key, error));
     }
     return 0;
 }
@@ -170,7 +159,7 @@ static int retire(struct writer *w, const struct stored_record *old,
     TRY(stored_chunks(w, old, &old_chunks, error));
     TRY(remove_chunks(w, old, new_chunks, old_chunks, error));
     struct kv_key change = kv_change_key(old->change);
-    TRY(del(w, w->env->changes, &change, error));
+    TRY(writer_del(w, w->env->changes, &change, error));
     if (!new || !index_same(old, new))
         TRY(index_each(w, old, entry_remove, error));
     count_record(&w->state, old, UINT64_MAX); /* - 1 */
@@ -203,20 +192,25 @@ static int settle_prefix(struct writer *w, struct kv_key prefix, mneme_error *er
     return pending_maybe(&w->pending, &prefix) ? index_flush(w, error) : 0;
 }
 
-static int last_place(struct writer *w, const mneme_id *parent, mneme_kind kind, bool live,
-                      uint64_t *place, mneme_error *error) {
-    TRY(settle_prefix(w, kv_child_prefix(parent, kind), error));
-    return kv_last_place(w->env, w->txn, parent, kind, live, place, error);
+static int children_expected(struct writer *w, const struct mutation *m, bool *holds,
+                             mneme_error *error) {
+    uint64_t count, last_place;
+    TRY(settle_prefix(w, kv_child_prefix(&m->record.id, m->expect_kind), error));
+    TRY(kv_children(w->env, w->txn, &m->record.id, m->expect_kind, &count, &last_place, error));
+    *holds = count == m->expect_count && last_place == m->expect_place;
+    return 0;
 }
 
 static int condition_holds(struct writer *w, const struct mutation *m,
                            const struct stored_record *present, mneme_error *error) {
     TRY(condition_test(m, present, error));
-    if (m->condition == CONDITION_LAST_PLACE) {
-        uint64_t place;
-        TRY(last_place(w, &m->record.id, m->expect_kind, true, &place, error));
-        return place == m->expect_place ? 0 : condition_failed(m, error);
+    if (m->condition == CONDITION_CHILDREN) {
+        bool holds = false;
+        TRY(children_expected(w, m, &holds, error));
+        return holds ? 0 : condition_failed(m, error);
     }
+    if (m->condition == CONDITION_FENCE)
+        return w->state.fence == mutation_fence(m) ? 0 : condition_failed(m, error);
     if (m->condition == CONDITION_NO_ATTRIBUTE) {
         bool exists = false;
         TRY(settle_prefix(w, kv_attribute_prefix(m->record.kind, &m->expect_attribute), error));
@@ -237,37 +231,56 @@ static void settle_version(struct writer *w, struct stored_record *record) {
         w->last_version = record->version;
 }
 
+static int write_record(struct writer *w, const struct mutation *m,
+                        const struct stored_record *present, struct result *result,
+                        mneme_error *error) {
+    struct stored_record new = mutation_leaves(m, present);
+    if (new.place == 0 && !id_is_zero(&new.parent)) {
+        TRY(settle_prefix(w, kv_child_prefix(&new.parent, new.kind), error));
+        TRY(kv_last_place(w->env, w->txn, &new.parent, new.kind, &new.place, error));
+        new.place++;
+    }
+    settle_version(w, &new);
+    TRY(store_record(w, present, &new, error));
+    *result = (struct result){new.version, new.place, new.change, new.flags, true};
+    return 0;
+}
+
+/* Do what a mutation says, all that it asks for being so; *wrote: the transaction has changed. */
+static int change(struct writer *w, const struct mutation *m, const struct stored_record *present,
+                  struct result *result, bool *wrote, mneme_error *error) {
+    bool put = m->op == MUTATION_PUT || m->op == MUTATION_DELETE;
+    *result = (struct result){.applied = true};
+    if (m->op == MUTATION_CHECK)
+        return 0;
+    if (m->op == MUTATION_PURGE)
+        result->applied = present != NULL;
+    if (put && mutation_is_late(m, present)) {
+        result->applied = false;
+        return 0;
+    }
+    *wrote = true;
+    if (m->op == MUTATION_STATE)
+        return marks_set_state(w, m, error);
+    if (put)
+        TRY(write_record(w, m, present, result, error));
+    else if (m->op == MUTATION_PURGE && present)
+        TRY(retire(w, present, NULL, 0, error));
+    return marks_change(w, m, present, error);
+}
+
 /* Do one mutation; *wrote tells whether the transaction has changed. */
 static int mutate(struct writer *w, const struct mutation *m, struct result *result, bool *wrote,
                   mneme_error *error) {
     AUTO_ARENA struct arena scratch = {0};
     struct stored_record old;
-    bool there;
-    TRY(kv_load(w->env, w->txn, m->record.kind, &m->record.id, &scratch, &old, &there, error));
+    bool there = false;
+    if (mutation_has_name(m))
+        TRY(kv_load(w->env, w->txn, m->record.kind, &m->record.id, &scratch, &old, &there, error));
     const struct stored_record *present = there ? &old : NULL;
     TRY(condition_holds(w, m, present, error));
-    *result = (struct result){.applied = true};
-    if (m->op == MUTATION_CHECK)
-        return 0;
-    if (m->op == MUTATION_PURGE) {
-        result->applied = present != NULL;
-        *wrote = *wrote || present;
-        return present ? retire(w, present, NULL, 0, error) : 0;
-    }
-    if (mutation_is_late(m, present)) {
-        result->applied = false;
-        return 0;
-    }
-    struct stored_record new = m->op == MUTATION_PUT ? m->record : tombstone_of(m, present);
-    if (m->op == MUTATION_PUT && new.place == 0 && !id_is_zero(&new.parent)) {
-        TRY(last_place(w, &new.parent, new.kind, false, &new.place, error));
-        new.place++;
-    }
-    settle_version(w, &new);
-    *wrote = true;
-    TRY(store_record(w, present, &new, error));
-    *result = (struct result){new.version, new.place, new.change, true};
-    return 0;
+    TRY(marks_test(w, m, present, error));
+    return change(w, m, present, result, wrote, error);
 }
 
 /* All mutations of a batch. On failure the batch has its status; *wrote tells whether the
@@ -302,7 +315,7 @@ static int writer_begin(struct writer *w, mneme_error *error) {
         return status;
     }
     w->last_version = (mneme_version){w->state.last_clock, w->env->device};
-    w->now_ms = (uint64_t)clock_wall_us() / 1000;
+    w->now_ms = (uint64_t)(clock_wall_us() + w->skew_us) / 1000;
     return 0;
 }
 
@@ -391,6 +404,8 @@ static void publish(struct batch *const *batches, size_t count, const bool *done
             struct mutation *m = &batches[i]->mutations[j];
             m->applied = results[j].applied;
             if (results[j].change) {
+                if (m->op == MUTATION_PUT)
+                    m->record.flags = results[j].flags;
                 m->record.version = results[j].version;
                 m->record.place = results[j].place;
                 m->record.change = results[j].change;
@@ -462,7 +477,8 @@ int kv_apply(struct store *store, struct batch *const *batches, size_t count) {
     AUTO_FREE struct result *results = mem_zalloc(mutations, sizeof *results);
     if (!done || !results)
         return MNEME_NO_MEMORY;
-    struct writer w = {.env = env, .blob = BUF_INIT(KV_BLOB_MAX)};
+    struct writer w = {
+        .env = env, .skew_us = kv_of(store)->clock_skew_us, .blob = BUF_INIT(KV_BLOB_MAX)};
     for (size_t i = 0; i < count; i++)
         batches[i]->status = 0;
     apply_all(&w, batches, count, done, results);

@@ -1,50 +1,50 @@
 /*
- * mem.c - the reference store: a table of records in memory.
+ * mem.c - the reference store: a table of records in memory, and one of marks.
  *
- * A batch changes the table step by step, and each step remembers the record it replaced; when a
- * later step fails, the steps are taken back from the last to the first. Taking back cannot fail,
+ * A batch changes the tables step by step, and each step remembers what it replaced; when a step
+ * fails, they are taken back from the last to the first. Taking back cannot fail,
  * because the room for it is reserved before the first step.
  */
 #include <stdlib.h>
 
-#include "os/os.h"
-#include "store/mem.h"
-#include "store/mem/mem_table.h"
-#include "store/store_impl.h"
-
-struct mem_store {
-    struct store base;
-    struct lock lock; /* guards everything below */
-    struct mem_table table;
-    struct mem_counters {
-        uint64_t last_change, commits;
-        mneme_version last_version; /* the greatest ever stored */
-    } counters;
-    uint64_t device;
-    atomic_uint_fast64_t moment; /* how often something was committed */
-};
-
-static struct mem_store *mem_of(struct store *store) { return (struct mem_store *)(void *)store; }
+#include "store/mem/mem_impl.h"
 
 /* ---- Writing ----------------------------------------------------------------------------- */
 
-/* What one mutation did: the record before and after it, NULL for none. */
+/* What one mutation did: the record before and after it, NULL for none; and what was marked of the
+ * name, or what the state was, if it changed these. */
 struct mem_step {
     struct stored_record *before, *after;
-    bool applied;
+    struct mem_mark *mark_before;
+    struct mem_state *state_before;
+    bool marked, stated, applied;
 };
 
-static uint64_t mem_last_place(const struct mem_store *m, const mneme_id *parent, mneme_kind kind,
-                               bool live_only) {
-    uint64_t last = 0;
+/* The records of a kind under a parent: how many, and their greatest place. */
+struct mem_children {
+    uint64_t count, last_place;
+};
+
+static struct mem_children mem_children_of(const struct mem_store *m, const mneme_id *parent,
+                                           mneme_kind kind, bool live_only) {
+    struct mem_children children = {0};
     for (size_t i = 0; i < m->table.count; i++) {
         const struct stored_record *record = m->table.records[i];
-        bool counts = !live_only || !(record->flags & MNEME_FLAG_DELETED);
-        if (counts && record->kind == kind && id_equal(&record->parent, parent) &&
-            record->place > last)
-            last = record->place;
+        if (record->kind != kind || !id_equal(&record->parent, parent) ||
+            (live_only && record->flags & MNEME_FLAG_DELETED))
+            continue;
+        children.count++;
+        if (record->place > children.last_place)
+            children.last_place = record->place;
     }
-    return last;
+    return children;
+}
+
+static bool mem_children_expected(const struct mem_store *m, const struct mutation *mutation) {
+    struct mem_children children =
+        mem_children_of(m, &mutation->record.id, mutation->expect_kind, true);
+    return children.count == mutation->expect_count &&
+           children.last_place == mutation->expect_place;
 }
 
 static bool mem_has_attribute(const struct mem_store *m, mneme_kind kind,
@@ -61,60 +61,103 @@ static int mem_test(const struct mem_store *m, const struct mutation *mutation,
     const struct stored_record *record = &mutation->record;
     TRY(condition_test(mutation, present, error));
     bool holds = true;
-    if (mutation->condition == CONDITION_LAST_PLACE)
-        holds =
-            mem_last_place(m, &record->id, mutation->expect_kind, true) == mutation->expect_place;
+    if (mutation->condition == CONDITION_CHILDREN)
+        holds = mem_children_expected(m, mutation);
     else if (mutation->condition == CONDITION_NO_ATTRIBUTE)
         holds = !mem_has_attribute(m, record->kind, &mutation->expect_attribute);
+    else if (mutation->condition == CONDITION_FENCE)
+        holds = mem_fence(m) == mutation_fence(mutation);
     return holds ? 0 : condition_failed(mutation, error);
 }
 
-static int mem_write(struct mem_store *m, const struct mutation *mutation, struct mem_step *step) {
-    const struct stored_record *present =
-        mem_table_get(&m->table, mutation->record.kind, &mutation->record.id);
-    struct mem_counters *counters = &m->counters;
-    if (mutation_is_late(mutation, present))
+/* Change what is marked of a mutation's name. */
+static int mem_mark(struct mem_store *m, const struct mutation *mutation,
+                    const struct stored_record *present, struct mem_step *step) {
+    const struct stored_record *record = &mutation->record;
+    struct mem_mark before = mem_marks_get(&m->marks, record->kind, &record->id);
+    struct mem_mark after = mem_mark_after(&before, mutation, present);
+    struct mem_mark *made = NULL;
+    if (!m->state)
         return 0;
-    bool is_put = mutation->op == MUTATION_PUT;
-    struct stored_record next = is_put ? mutation->record : tombstone_of(mutation, present);
+    if (!mem_mark_says_nothing(&after) && !(made = mem_mark_create(&after)))
+        return MNEME_NO_MEMORY;
+    step->mark_before = mem_marks_exchange(&m->marks, record->kind, &record->id, made);
+    step->marked = true;
+    return 0;
+}
+
+static int mem_set_state(struct mem_store *m, const struct mutation *mutation,
+                         struct mem_step *step) {
+    struct mem_state *state = mem_state_create(mutation->shared.fence, mutation->record.body);
+    if (!state)
+        return MNEME_NO_MEMORY;
+    step->state_before = m->state;
+    step->stated = true;
+    m->state = state;
+    return 0;
+}
+
+static uint64_t mem_now_ms(const struct mem_store *m) {
+    return (uint64_t)(clock_wall_us() + m->skew_us) / 1000;
+}
+
+static int mem_write(struct mem_store *m, const struct mutation *mutation,
+                     const struct stored_record *present, struct mem_step *step) {
+    struct mem_counters *counters = &m->counters;
+    struct stored_record next = mutation_leaves(mutation, present);
     if (version_is_zero(next.version))
-        next.version =
-            version_next(counters->last_version, m->device, (uint64_t)clock_wall_us() / 1000);
-    if (is_put && next.place == 0 && !id_is_zero(&next.parent))
-        next.place = mem_last_place(m, &next.parent, next.kind, false) + 1;
+        next.version = version_next(counters->last_version, m->device, mem_now_ms(m));
+    if (next.place == 0 && !id_is_zero(&next.parent))
+        next.place = mem_children_of(m, &next.parent, next.kind, false).last_place + 1;
     next.change = counters->last_change + 1;
     step->after = mem_record_create(&next);
     if (!step->after)
         return MNEME_NO_MEMORY;
     step->before = mem_table_exchange(&m->table, next.kind, &next.id, step->after);
-    step->applied = true;
     counters->last_change = next.change;
     if (version_compare(next.version, counters->last_version) > 0)
         counters->last_version = next.version;
     return 0;
 }
 
-static int mem_mutate(struct mem_store *m, const struct mutation *mutation, struct mem_step *step,
-                      mneme_error *error) {
+static int mem_change(struct mem_store *m, const struct mutation *mutation,
+                      const struct stored_record *present, struct mem_step *step) {
     const struct stored_record *record = &mutation->record;
-    TRY(mem_test(m, mutation, mem_table_get(&m->table, record->kind, &record->id), error));
     switch (mutation->op) {
     case MUTATION_PUT:
     case MUTATION_DELETE:
-        if (mem_write(m, mutation, step))
-            return error_set(error, MNEME_NO_MEMORY, "no memory to store a record");
-        return 0;
+        step->applied = !mutation_is_late(mutation, present);
+        return step->applied ? mem_write(m, mutation, present, step) : 0;
     case MUTATION_PURGE:
         step->before = mem_table_exchange(&m->table, record->kind, &record->id, NULL);
         step->applied = step->before != NULL;
         return 0;
-    case MUTATION_CHECK:
+    case MUTATION_STATE:
         step->applied = true;
-        return 0;
+        return mem_set_state(m, mutation, step);
+    case MUTATION_CHECK:
+    case MUTATION_MARK:
+        break;
     }
+    step->applied = true;
     return 0;
 }
 
+static int mem_mutate(struct mem_store *m, const struct mutation *mutation, struct mem_step *step,
+                      mneme_error *error) {
+    const struct stored_record *record = &mutation->record;
+    const struct stored_record *present = mem_table_get(&m->table, record->kind, &record->id);
+    struct mem_mark mark = mem_marks_get(&m->marks, record->kind, &record->id);
+    TRY(mem_test(m, mutation, present, error));
+    TRY(mark_test(mutation, m->state != NULL, present != NULL, mark.mark == MARK_GONE, error));
+    int status = mem_change(m, mutation, present, step);
+    bool written = step->applied || mutation->op == MUTATION_PURGE;
+    if (status == 0 && written && mutation_has_name(mutation))
+        status = mem_mark(m, mutation, present, step);
+    return status ? error_set(error, MNEME_NO_MEMORY, "no memory to store a record") : 0;
+}
+
+/* The steps of a batch that failed in the last one, which may be half done. */
 static void mem_take_back(struct mem_store *m, const struct batch *batch,
                           const struct mem_step *steps, size_t count) {
     for (size_t i = count; i-- > 0;) {
@@ -122,6 +165,13 @@ static void mem_take_back(struct mem_store *m, const struct batch *batch,
         if (steps[i].before || steps[i].after)
             mem_record_free(
                 mem_table_exchange(&m->table, record->kind, &record->id, steps[i].before));
+        if (steps[i].marked)
+            mem_mark_free(
+                mem_marks_exchange(&m->marks, record->kind, &record->id, steps[i].mark_before));
+        if (steps[i].stated) {
+            mem_state_free(m->state);
+            m->state = steps[i].state_before;
+        }
     }
 }
 
@@ -132,18 +182,24 @@ static void mem_finish(const struct batch *batch, const struct mem_step *steps) 
         struct mutation *mutation = &batch->mutations[i];
         mutation->applied = steps[i].applied;
         if (steps[i].after) {
+            if (mutation->op == MUTATION_PUT)
+                mutation->record.flags = steps[i].after->flags;
             mutation->record.version = steps[i].after->version;
             mutation->record.place = steps[i].after->place;
             mutation->record.change = steps[i].after->change;
         }
     }
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count; i++) {
         mem_record_free(steps[i].before);
+        mem_mark_free(steps[i].mark_before);
+        mem_state_free(steps[i].state_before);
+    }
 }
 
 static void mem_apply_one(struct mem_store *m, struct batch *batch) {
     AUTO_FREE struct mem_step *steps = mem_zalloc(batch->count, sizeof *steps);
-    if (!steps || mem_table_reserve(&m->table, batch->count)) {
+    if (!steps || mem_table_reserve(&m->table, batch->count) ||
+        mem_marks_reserve(&m->marks, batch->count)) {
         batch->status = error_set(&batch->error, MNEME_NO_MEMORY, "no memory to apply a batch");
         return;
     }
@@ -153,7 +209,7 @@ static void mem_apply_one(struct mem_store *m, struct batch *batch) {
         if (batch->status) {
             if (batch->status != MNEME_NO_MEMORY)
                 batch->failed = i;
-            mem_take_back(m, batch, steps, i);
+            mem_take_back(m, batch, steps, i + 1);
             m->counters = counters;
             return;
         }
@@ -279,6 +335,8 @@ static int mem_backup(struct store *store, const char *path, mneme_error *error)
 static void mem_close(struct store *store) {
     struct mem_store *m = mem_of(store);
     mem_table_fini(&m->table);
+    mem_marks_fini(&m->marks);
+    mem_state_free(m->state);
     lock_fini(&m->lock);
     mem_free(m);
 }
@@ -292,6 +350,7 @@ static const struct store_operations mem_operations = {
     .stats = mem_stats,
     .backup = mem_backup,
     .close = mem_close,
+    .shared = &mem_shared_operations,
 };
 
 static struct mem_store *mem_create(uint64_t device) {
@@ -317,6 +376,13 @@ int mem_store_open(uint64_t device, struct store **out, mneme_error *error) {
 static int mem_copy_state(struct mem_store *to, struct mem_store *from) {
     AUTO_LOCK(held, &from->lock);
     to->counters = from->counters;
+    to->skew_us = from->skew_us;
+    if (from->state) {
+        to->state = mem_state_create(from->state->fence, from->state->bytes);
+        if (!to->state)
+            return MNEME_NO_MEMORY;
+    }
+    TRY(mem_marks_copy(&to->marks, &from->marks));
     return mem_table_copy(&to->table, &from->table);
 }
 
@@ -332,4 +398,11 @@ int mem_store_clone(struct store *store, struct store **out, mneme_error *error)
     }
     *out = &clone->base;
     return 0;
+}
+
+void mem_store_skew(struct store *store, int64_t us) {
+    struct mem_store *m = mem_of(store);
+    ASSERT(store->operations == &mem_operations);
+    AUTO_LOCK(held, &m->lock);
+    m->skew_us = us;
 }

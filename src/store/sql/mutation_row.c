@@ -29,13 +29,15 @@ static struct sql_value condition_value(enum condition condition) {
                                         [CONDITION_LIVE] = "live",
                                         [CONDITION_OPEN] = "open",
                                         [CONDITION_VERSION] = "version",
-                                        [CONDITION_LAST_PLACE] = "last_place",
+                                        [CONDITION_CHILDREN] = "children",
                                         [CONDITION_NO_ATTRIBUTE] = "no_attribute",
-                                        [CONDITION_PARENT] = "parent"};
+                                        [CONDITION_PARENT] = "parent",
+                                        [CONDITION_CHANGE] = "change",
+                                        [CONDITION_FENCE] = NULL}; /* not of this store */
     return texts[condition] ? value_of_string(texts[condition]) : sql_null();
 }
 
-/* What the condition expects, as JSON; NULL for most. */
+/* What the condition expects, as JSON; a change number as it is; NULL for most. */
 static int expect_value(struct arena *arena, const struct mutation *m, struct sql_value *out) {
     AUTO_BUF struct buf b = BUF_INIT(64 << 10);
     struct slice name, value, copy;
@@ -44,10 +46,13 @@ static int expect_value(struct arena *arena, const struct mutation *m, struct sq
         buf_printf(&b, "[%llu,\"%s\"]", (unsigned long long)m->expect_version.clock,
                    device_format(m->expect_version.device).text);
         break;
-    case CONDITION_LAST_PLACE:
-        buf_printf(&b, "[\"%s\",%llu]", store_kind_name(m->expect_kind),
-                   (unsigned long long)m->expect_place);
+    case CONDITION_CHILDREN:
+        buf_printf(&b, "[\"%s\",%llu,%llu]", store_kind_name(m->expect_kind),
+                   (unsigned long long)m->expect_count, (unsigned long long)m->expect_place);
         break;
+    case CONDITION_CHANGE:
+        *out = sql_integer(m->expect_change > INT64_MAX ? -1 : (int64_t)m->expect_change);
+        return 0;
     case CONDITION_NO_ATTRIBUTE:
         TRY(attribute_text(arena, m->expect_attribute.name, &name));
         TRY(attribute_text(arena, m->expect_attribute.value, &value));
@@ -62,6 +67,7 @@ static int expect_value(struct arena *arena, const struct mutation *m, struct sq
     case CONDITION_LIVE:
     case CONDITION_OPEN:
     case CONDITION_PARENT:
+    case CONDITION_FENCE:
         *out = sql_null();
         return 0;
     }
@@ -113,11 +119,18 @@ int mutation_row_values(struct arena *arena, const struct mutation_row *row, str
         v[17] = sql_blob(chunk_of(record->body, row->chunk));
         return 0;
     }
-    v[2] = condition_value(m->condition);
+    v[2] = row->passes_over && m->condition == CONDITION_CHANGE ? value_of_string("still")
+                                                                : condition_value(m->condition);
     v[10] = value_of_id(&record->parent);
     TRY(expect_value(arena, m, &v[3]));
     if (m->op == MUTATION_PUT || m->op == MUTATION_DELETE)
         TRY(version_values(arena, record->version, v));
+    if (m->exact)
+        v[18] = sql_integer(1);
+    if (m->op == MUTATION_DELETE && m->exact) { /* its tombstone's, when it has a parent */
+        v[6] = sql_integer(record->time_us);
+        v[11] = sql_integer((int64_t)record->place);
+    }
     return m->op == MUTATION_PUT ? put_values(arena, record, mutation_chunks(m), v) : 0;
 }
 

@@ -45,7 +45,7 @@ static void add_table(struct select *q, const struct store_query *query) {
         add_value(q, value_of_string(store_kind_name(query->kind)));
         q->sort = query->id_prefix.size ? NULL : "r.time_us";
     }
-    buf_append_string(&q->sql, " AND r.live = 1");
+    buf_append_string(&q->sql, query->dead ? " AND r.live = 0" : " AND r.live = 1");
     q->id = "r.id";
 }
 

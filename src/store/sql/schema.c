@@ -16,18 +16,26 @@
  *     whose text has "mneme:NUMBER:missing", "…:deleted" or "…:conflict". SQLite's RAISE takes
  *     only constant texts (before 3.47), so the text is made by json_extract, which quotes a path
  *     that it cannot read.
- *  6. mneme_transaction keeps the ids of the transactions of the last hour, with their outcomes.
+ *  6. mneme_transaction keeps the ids of the transactions of the last hour, with their outcomes;
+ *     mneme_end is a view, and its trigger notes an outcome.
+ *  7. mneme_exchange is another view without rows; a row inserted there begins an exchange of sync
+ *     (feed.h). What speaks against it ends the INSERT, as in 5: "mneme:epoch", "…:unknown",
+ *     "…:tag", "…:fence". Its pushes are rows of mneme_apply with the condition 'still', which
+ *     passes over a mutation where 'change' would end the INSERT. Their outcomes are not rows, but
+ *     a letter each in the column `told`: 'n' for one that has the next change number, '+' for a
+ *     purge, '-' for what was passed over.
  */
 #include "store/sql/sql_impl.h"
 
 static const char *const format_1[] = {
     "CREATE TABLE mneme_store(one INTEGER PRIMARY KEY CHECK(one = 1), format INTEGER NOT NULL,"
     " epoch TEXT NOT NULL, device TEXT NOT NULL, change INTEGER NOT NULL DEFAULT 0,"
+    " floor INTEGER NOT NULL DEFAULT 0,"
     " clock INTEGER NOT NULL DEFAULT 0, commits INTEGER NOT NULL DEFAULT 0,"
     " now_clock INTEGER NOT NULL DEFAULT 0, applied INTEGER NOT NULL DEFAULT 0,"
     " old_change INTEGER, old_live INTEGER, old_flags INTEGER, old_clock INTEGER, old_device TEXT,"
     " old_parent BLOB, old_place INTEGER, old_time_us INTEGER,"
-    " next_clock INTEGER, next_device TEXT, next_place INTEGER)",
+    " next_clock INTEGER, next_device TEXT, next_place INTEGER, told TEXT NOT NULL DEFAULT '')",
 
     "CREATE TABLE mneme_record(change INTEGER PRIMARY KEY, kind TEXT NOT NULL, id BLOB NOT NULL,"
     " time_us INTEGER NOT NULL, live INTEGER NOT NULL, flags INTEGER NOT NULL,"
@@ -38,6 +46,7 @@ static const char *const format_1[] = {
     "CREATE INDEX mneme_record_time ON mneme_record(kind, time_us, id) WHERE live = 1",
     "CREATE INDEX mneme_record_parent ON mneme_record(parent, kind, place, id)"
     " WHERE parent IS NOT NULL",
+    "CREATE INDEX mneme_record_dead ON mneme_record(change) WHERE live = 0",
 
     "CREATE TABLE mneme_attribute(kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
     " time_us INTEGER NOT NULL, id BLOB NOT NULL,"
@@ -51,10 +60,14 @@ static const char *const format_1[] = {
     " plain_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
 
     "CREATE TABLE mneme_transaction(id BLOB PRIMARY KEY, time_us INTEGER NOT NULL,"
-    " made_s INTEGER NOT NULL DEFAULT (unixepoch()), outcome TEXT)",
+    " made_s INTEGER NOT NULL DEFAULT (unixepoch()), outcome TEXT, before INTEGER,"
+    " after INTEGER)",
     "CREATE INDEX mneme_transaction_made ON mneme_transaction(made_s)",
 
     "CREATE TABLE mneme_outcome(number INTEGER PRIMARY KEY, outcome TEXT NOT NULL)",
+
+    "CREATE TABLE mneme_peer(peer TEXT PRIMARY KEY, name TEXT NOT NULL, cursor INTEGER NOT NULL,"
+    " tag TEXT NOT NULL, fence INTEGER NOT NULL, seen_us INTEGER NOT NULL) WITHOUT ROWID",
 
     "CREATE TRIGGER mneme_record_insert AFTER INSERT ON mneme_record BEGIN"
     " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
@@ -81,10 +94,28 @@ static const char *const format_1[] = {
     " UPDATE mneme_store SET commits = commits + 1, now_clock = (NEW.time_us / 1000) << 16;"
     " END",
 
+    /* The outcome is kept in one statement, so that a request can ask for it in few bytes. */
+    "CREATE VIEW mneme_end AS SELECT x'' AS id WHERE 0",
+    "CREATE TRIGGER mneme_end_insert INSTEAD OF INSERT ON mneme_end BEGIN"
+    " UPDATE mneme_transaction SET (outcome, after) = (SELECT CASE WHEN before IS NULL THEN"
+    "   (SELECT group_concat(number || ':' || outcome, ' ') FROM mneme_outcome) ELSE told END,"
+    "   change FROM mneme_store) WHERE id = NEW.id;"
+    " END",
+
+    /* The plus signs make servers leave out the declared types, which for a short answer are much
+     * of its bytes; `change` must be the column itself, to be found by. */
+    "CREATE VIEW mneme_now AS SELECT +epoch AS epoch, +change AS change, +floor AS floor,"
+    " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000 AS now_us"
+    " FROM mneme_store",
+    "CREATE VIEW mneme_feed AS SELECT change, +kind AS kind, +id AS id, +time_us AS time_us,"
+    " +flags AS flags, +clock AS clock, +device AS device, +parent AS parent, +place AS place,"
+    " +attributes AS attributes, +plain_size AS plain_size, +body_size AS body_size,"
+    " +checksum AS checksum, +chunks AS chunks, +body AS body FROM mneme_record",
+
     "CREATE VIEW mneme_apply AS SELECT 0 AS number, '' AS op, '' AS condition, '' AS expect,"
     " '' AS kind, x'' AS id, 0 AS time_us, 0 AS flags, 0 AS clock, '' AS device, x'' AS parent,"
     " 0 AS place, '' AS attributes, 0 AS plain_size, 0 AS body_size, 0 AS checksum, 0 AS chunks,"
-    " x'' AS body WHERE 0",
+    " x'' AS body, 0 AS exact WHERE 0",
 
     "CREATE TRIGGER mneme_apply_chunk INSTEAD OF INSERT ON mneme_apply WHEN NEW.op = 'chunk' BEGIN"
     " INSERT INTO mneme_chunk(kind, id, number, data)"
@@ -94,8 +125,8 @@ static const char *const format_1[] = {
     /* First the record as it is, then the conditions in the order of store.h, then the numbers
      * that a put or delete is given, then the rows. A record that is replaced counts among those
      * whose greatest place is looked for. */
-    "CREATE TRIGGER mneme_apply_record INSTEAD OF INSERT ON mneme_apply WHEN NEW.op <> 'chunk' "
-    "BEGIN"
+    "CREATE TRIGGER mneme_apply_record INSTEAD OF INSERT ON mneme_apply"
+    " WHEN NEW.op <> 'chunk' AND (NEW.op <> 'put' OR NEW.condition IS NOT 'still') BEGIN"
     " UPDATE mneme_store SET (old_change, old_live, old_flags, old_clock, old_device, old_parent,"
     "  old_place, old_time_us) = (SELECT change, live, flags, clock, device, parent, place, time_us"
     "  FROM mneme_record WHERE kind = NEW.kind AND id = NEW.id);"
@@ -110,45 +141,87 @@ static const char *const format_1[] = {
     "   WHEN 'version' THEN old_clock <> json_extract(NEW.expect, '$[0]')"
     "    OR old_device <> json_extract(NEW.expect, '$[1]')"
     "   WHEN 'parent' THEN old_parent IS NOT NULL AND old_parent IS NOT NEW.parent"
-    "   WHEN 'last_place' THEN json_extract(NEW.expect, '$[1]') <>"
-    "    (SELECT ifnull(max(place), 0) FROM mneme_record WHERE parent = NEW.id"
+    "   WHEN 'change' THEN ifnull(old_change, 0) <> NEW.expect"
+    "   WHEN 'children' THEN (json_extract(NEW.expect, '$[1]'), json_extract(NEW.expect, '$[2]'))"
+    "    <> (SELECT count(*), ifnull(max(place), 0) FROM mneme_record WHERE parent = NEW.id"
     "     AND kind = json_extract(NEW.expect, '$[0]') AND live = 1)"
     "   WHEN 'no_attribute' THEN EXISTS (SELECT 1 FROM mneme_attribute WHERE kind = NEW.kind"
     "    AND name = json_extract(NEW.expect, '$[0]') AND value = json_extract(NEW.expect, '$[1]'))"
     "   ELSE 0 END"
     "   THEN json_extract('0', 'mneme:' || NEW.number || ':conflict')"
+    "  WHEN NEW.condition = 'still' AND ifnull(old_change, 0) <> NEW.expect THEN 0"
     "  WHEN NEW.op = 'purge' THEN old_change IS NOT NULL"
-    "  WHEN NEW.clock IS NOT NULL AND old_change IS NOT NULL"
+    "  WHEN NEW.exact IS NOT 1 AND NEW.clock IS NOT NULL AND old_change IS NOT NULL"
     "   THEN (NEW.clock, NEW.device) > (old_clock, old_device)"
     "  ELSE 1 END;"
     " UPDATE mneme_store SET change = change + 1,"
+    "  clock = max(clock, ifnull(NEW.clock, max(clock + 1, now_clock))),"
     "  next_clock = ifnull(NEW.clock, max(clock + 1, now_clock)),"
     "  next_device = ifnull(NEW.device, device),"
-    "  next_place = CASE WHEN NEW.op = 'delete' THEN ifnull(old_place, 0)"
+    "  next_place = CASE WHEN NEW.op = 'delete' AND (NEW.exact IS NULL OR NEW.parent IS NULL)"
+    "    THEN ifnull(old_place, 0)"
     "   WHEN NEW.parent IS NULL THEN 0 WHEN NEW.place > 0 THEN NEW.place"
     "   ELSE (SELECT ifnull(max(place), 0) + 1 FROM mneme_record"
     "    WHERE parent = NEW.parent AND kind = NEW.kind) END"
     "  WHERE applied = 1 AND NEW.op IN ('put', 'delete');"
-    " UPDATE mneme_store SET clock = max(clock, next_clock)"
-    "  WHERE applied = 1 AND NEW.op IN ('put', 'delete');"
     " DELETE FROM mneme_record WHERE change = (SELECT old_change FROM mneme_store"
     "  WHERE applied = 1 AND NEW.op <> 'check');"
     " INSERT INTO mneme_record SELECT change, NEW.kind, NEW.id,"
-    "  CASE NEW.op WHEN 'put' THEN NEW.time_us ELSE ifnull(old_time_us, 0) END,"
-    "  NEW.op = 'put', CASE NEW.op WHEN 'put' THEN NEW.flags ELSE 1 END, next_clock, next_device,"
-    "  CASE NEW.op WHEN 'put' THEN NEW.parent ELSE old_parent END, next_place,"
+    "  CASE WHEN NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL THEN NEW.time_us"
+    "   ELSE ifnull(old_time_us, 0) END, NEW.op = 'put',"
+    "  CASE WHEN NEW.op = 'delete' THEN 1 WHEN old_live = 1 THEN NEW.flags | (old_flags & 8)"
+    "   ELSE NEW.flags END, next_clock, next_device,"
+    "  CASE WHEN NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL THEN NEW.parent"
+    "   ELSE old_parent END, next_place,"
     "  ifnull(NEW.attributes, '[]'), ifnull(NEW.plain_size, 0), ifnull(NEW.body_size, 0),"
     "  ifnull(NEW.checksum, 0), ifnull(NEW.chunks, 0), ifnull(NEW.body, x'')"
     "  FROM mneme_store WHERE applied = 1 AND NEW.op IN ('put', 'delete');"
     " INSERT INTO mneme_outcome SELECT NEW.number, CASE WHEN applied = 0 THEN '-'"
     "  WHEN NEW.op IN ('put', 'delete') THEN change || ':' || next_place || ':' || next_clock"
-    "  ELSE '+' END FROM mneme_store;"
+    "  ELSE '+' END FROM mneme_store WHERE NEW.condition IS NOT 'still';"
+    " UPDATE mneme_store SET told = told || CASE WHEN applied = 0 THEN '-'"
+    "  WHEN NEW.op = 'purge' THEN '+' ELSE 'n' END WHERE NEW.condition = 'still';"
+    " END",
+
+    /* A pushed record, of which there are many: the same in few statements. When what is expected
+     * is not there, nothing is deleted; when something else is, it is in the way of the INSERT. */
+    "CREATE TRIGGER mneme_apply_push INSTEAD OF INSERT ON mneme_apply"
+    " WHEN NEW.op = 'put' AND NEW.condition = 'still' BEGIN"
+    " DELETE FROM mneme_record WHERE change = NEW.expect AND kind = NEW.kind AND id = NEW.id;"
+    " INSERT INTO mneme_record SELECT change + 1, NEW.kind, NEW.id, NEW.time_us, 1, NEW.flags,"
+    "  NEW.clock, NEW.device, NEW.parent, CASE WHEN NEW.parent IS NULL THEN 0"
+    "   WHEN NEW.place > 0 THEN NEW.place ELSE (SELECT ifnull(max(place), 0) + 1"
+    "    FROM mneme_record WHERE parent = NEW.parent AND kind = NEW.kind) END,"
+    "  NEW.attributes, NEW.plain_size, NEW.body_size, NEW.checksum, NEW.chunks, NEW.body"
+    "  FROM mneme_store WHERE NEW.expect = 0 OR changes() = 1 ON CONFLICT(kind, id) DO NOTHING;"
+    " UPDATE mneme_store SET applied = changes(), change = change + changes(),"
+    "  clock = CASE changes() WHEN 1 THEN max(clock, NEW.clock) ELSE clock END,"
+    "  told = told || CASE changes() WHEN 1 THEN 'n' ELSE '-' END;"
+    " END",
+
+    /* An exchange with a peer begins: the checks of feed.h, in its order, then the peer's row. */
+    "CREATE VIEW mneme_exchange AS SELECT x'' AS id, 0 AS time_us, '' AS peer, '' AS epoch,"
+    " '' AS tag, '' AS next_tag, 0 AS fence, 0 AS cursor, '' AS name WHERE 0",
+    "CREATE TRIGGER mneme_exchange_insert INSTEAD OF INSERT ON mneme_exchange BEGIN"
+    " INSERT INTO mneme_transaction(id, time_us, before)"
+    "  SELECT NEW.id, NEW.time_us, change FROM mneme_store;"
+    " UPDATE mneme_store SET told = '';"
+    " SELECT json_extract('0', 'mneme:epoch') FROM mneme_store"
+    "  WHERE NEW.epoch <> '' AND NEW.epoch <> epoch;"
+    " SELECT json_extract('0', 'mneme:unknown') WHERE NEW.epoch <> ''"
+    "  AND NOT EXISTS (SELECT 1 FROM mneme_peer WHERE peer = NEW.peer);"
+    " SELECT json_extract('0', 'mneme:tag') FROM mneme_peer"
+    "  WHERE peer = NEW.peer AND tag NOT IN (NEW.tag, NEW.next_tag);"
+    " SELECT json_extract('0', 'mneme:fence') FROM mneme_peer"
+    "  WHERE peer = NEW.peer AND fence > NEW.fence;"
+    " INSERT OR REPLACE INTO mneme_peer(peer, name, cursor, tag, fence, seen_us)"
+    "  SELECT NEW.peer, NEW.name, NEW.cursor, NEW.next_tag, NEW.fence, now_us FROM mneme_now;"
     " END",
 
     "INSERT INTO mneme_store(one, format, epoch, device) VALUES(1, 0, lower(hex(randomblob(16))),"
     " lower(hex(randomblob(8))))",
     "INSERT INTO mneme_kind(kind) VALUES ('episode'), ('step'), ('pattern'), ('heuristic'),"
-    " ('embedding'), ('relation'), ('checkpoint'), ('dictionary')",
+    " ('embedding'), ('relation'), ('checkpoint'), ('dictionary'), ('superseded')",
 
     /* For people: what they ask for by name. */
     "CREATE VIEW mneme_text AS SELECT change, kind, lower(substr(hex(id), 1, 8) || '-' ||"

@@ -19,7 +19,7 @@ enum {
     SQL_DEVICE_TEXT = 17,           /* 16 hexadecimal digits and a NUL */
     SQL_TRANSACTION_ID = 16,        /* bytes of its id */
     SQL_UNSETTLED_MAX = 64,
-    SQL_MUTATION_COLUMNS = 18 /* of the view mneme_apply */
+    SQL_MUTATION_COLUMNS = 19 /* of the view mneme_apply */
 };
 
 struct sql {

@@ -27,73 +27,12 @@ struct work {
     struct batch *const *batches;
     size_t batch_count;
     struct arena arena;
-    struct mutation_row *rows;
-    size_t row_count, mutation_count;
-    const struct sql_value *values; /* SQL_MUTATION_COLUMNS a row */
+    struct apply_rows rows;
     uint8_t id[SQL_TRANSACTION_ID];
     int64_t time_us;
 };
 
-static int work_prepare(struct work *w) {
-    size_t rows = 0;
-    for (size_t b = 0; b < w->batch_count; b++)
-        for (size_t i = 0; i < w->batches[b]->count; i++)
-            rows += 1 + mutation_chunks(&w->batches[b]->mutations[i]);
-    w->rows = arena_zalloc(&w->arena, rows, sizeof *w->rows);
-    struct sql_value *values = arena_zalloc(&w->arena, rows, SQL_MUTATION_COLUMNS * sizeof *values);
-    if (!w->rows || !values)
-        return MNEME_NO_MEMORY;
-    for (size_t b = 0; b < w->batch_count; b++)
-        for (size_t i = 0; i < w->batches[b]->count; i++, w->mutation_count++)
-            for (size_t c = 0; c <= mutation_chunks(&w->batches[b]->mutations[i]); c++)
-                w->rows[w->row_count++] =
-                    (struct mutation_row){.mutation = &w->batches[b]->mutations[i],
-                                          .batch = b,
-                                          .number = w->mutation_count,
-                                          .chunk = c};
-    for (size_t i = 0; i < rows; i++)
-        TRY(mutation_row_values(&w->arena, &w->rows[i], values + i * SQL_MUTATION_COLUMNS));
-    w->values = values;
-    return 0;
-}
-
 /* ---- Programs -------------------------------------------------------------------------------- */
-
-static const char *insert_text(struct arena *arena, size_t rows) {
-    static const char start[] = "INSERT INTO mneme_apply VALUES ";
-    static const char row[] = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-    char *text = arena_alloc(arena, sizeof start + rows * sizeof row);
-    char *end = text;
-    if (!text)
-        return NULL;
-    end = (char *)memcpy(end, start, sizeof start - 1) + sizeof start - 1;
-    for (size_t i = 0; i < rows; i++) {
-        if (i)
-            *end++ = ',';
-        end = (char *)memcpy(end, row, sizeof row - 1) + sizeof row - 1;
-    }
-    *end = 0;
-    return text;
-}
-
-/* How many of `left` rows the next INSERT has. Where statements are kept prepared, only a few
- * lengths: powers of four. */
-static size_t insert_rows(const struct work *w, size_t left) {
-    size_t most = w->sql->driver->operations->rows_max, rows = 1;
-    if (most > 256)
-        return size_min(left, most);
-    while (rows * 4 <= size_min(left, most))
-        rows *= 4;
-    return rows;
-}
-
-static void add_rows(struct program *p, const struct work *w, size_t from, size_t to) {
-    for (size_t rows; from < to; from += rows) {
-        rows = insert_rows(w, to - from);
-        program_then(p, insert_text(p->arena, rows), w->values + from * SQL_MUTATION_COLUMNS,
-                     rows * SQL_MUTATION_COLUMNS);
-    }
-}
 
 /* The step that inserts the transaction's id. */
 enum { STEP_NAME = 1 };
@@ -113,10 +52,7 @@ static void add_end(struct program *p, const struct work *w, size_t last) {
         "SELECT device, outcome FROM mneme_store JOIN mneme_transaction WHERE id = ?";
     struct sql_value id = sql_blob(slice_of(w->id, sizeof w->id));
     const struct sql_value *value = program_values(p, &id, 1);
-    program_guarded(p,
-                    "UPDATE mneme_transaction SET outcome = (SELECT"
-                    " group_concat(number || ':' || outcome, ' ') FROM mneme_outcome) WHERE id = ?",
-                    value, 1, SQL_IF_DONE, last);
+    program_guarded(p, "INSERT INTO mneme_end VALUES(?)", value, 1, SQL_IF_DONE, last);
     program_then(p, select, value, 1);
     size_t commit = program_then(p, "COMMIT", NULL, 0);
     program_guarded(p, "ROLLBACK", NULL, 0, SQL_IF_NOT_DONE, commit);
@@ -153,7 +89,7 @@ static int outcome_read(struct work *w, const struct sql_results *results, bool 
         return error_set(error, MNEME_CORRUPT,
                          "the database's answer to a write is not one of mneme's");
     struct slice text = v[1].type == SQL_TEXT ? v[1].bytes : slice_of(NULL, 0);
-    return outcomes_parse(text, outcomes, w->mutation_count, error);
+    return outcomes_parse(text, outcomes, w->rows.mutation_count, error);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------- */
@@ -235,20 +171,20 @@ static int no_memory(mneme_error *error) {
 static int apply_quickly(struct work *w, bool *again, mneme_error *error) {
     AUTO_RESULTS struct sql_results results = {0};
     struct program p = {.arena = &w->arena};
-    struct outcome *outcomes = arena_zalloc(&w->arena, w->mutation_count, sizeof *outcomes);
+    struct outcome *outcomes = arena_zalloc(&w->arena, w->rows.mutation_count, sizeof *outcomes);
     struct verdict verdict;
     bool there;
     uint64_t device = 0;
     *again = false;
     TRY(work_name(w, error));
     add_begin(&p, w);
-    add_rows(&p, w, 0, w->row_count);
+    program_apply(&p, w->sql, &w->rows, 0, w->rows.count);
     add_end(&p, w, p.count - 1);
     if (!outcomes)
         return no_memory(error);
     TRY(work_run(w, &p, &results, error));
     TRY(outcome_read(w, &results, &there, &device, outcomes, error));
-    if (there && all_known(outcomes, w->mutation_count)) {
+    if (there && all_known(outcomes, w->rows.mutation_count)) {
         for (size_t b = 0, first = 0; b < w->batch_count; first += w->batches[b++]->count)
             tell_batch(w->batches[b], outcomes + first, device);
         return 0;
@@ -270,12 +206,12 @@ struct span {
 /* Each batch is tried whatever became of the one before, but only once the transaction has its
  * id. */
 static struct span add_carefully(struct program *p, const struct work *w, size_t from, size_t to) {
-    bool whole = insert_rows(w, to - from) == to - from;
+    bool whole = apply_rows_together(w->sql, to - from) == to - from;
     struct span span;
     if (!whole)
         program_guarded(p, "SAVEPOINT batch", NULL, 0, SQL_IF_DONE, STEP_NAME);
     span.begin = p->count;
-    add_rows(p, w, from, to);
+    program_apply(p, w->sql, &w->rows, from, to);
     span.end = p->count;
     if (p->failed)
         return span;
@@ -310,7 +246,7 @@ static void conclude(struct batch *batch, const struct sql_results *results, str
 static int apply_carefully(struct work *w, mneme_error *error) {
     AUTO_RESULTS struct sql_results results = {0};
     struct program p = {.arena = &w->arena};
-    struct outcome *outcomes = arena_zalloc(&w->arena, w->mutation_count, sizeof *outcomes);
+    struct outcome *outcomes = arena_zalloc(&w->arena, w->rows.mutation_count, sizeof *outcomes);
     struct span *spans = arena_zalloc(&w->arena, w->batch_count, sizeof *spans);
     bool there;
     uint64_t device = 0;
@@ -319,7 +255,7 @@ static int apply_carefully(struct work *w, mneme_error *error) {
     TRY(work_name(w, error));
     add_begin(&p, w);
     for (size_t b = 0, from = 0, to = 0; b < w->batch_count; b++, from = to) {
-        while (to < w->row_count && w->rows[to].batch == b)
+        while (to < w->rows.count && w->rows.rows[to].batch == b)
             to++;
         if (from < to)
             spans[b] = add_carefully(&p, w, from, to);
@@ -338,10 +274,10 @@ static void apply_some(struct sql *s, struct batch *const *batches, size_t count
     struct work w = {.sql = s, .batches = batches, .batch_count = count};
     mneme_error error = {0};
     bool again = false;
-    int status = work_prepare(&w);
+    int status = apply_rows_make(&w.arena, batches, count, false, &w.rows);
     if (status)
         status = no_memory(&error);
-    if (!status && w.row_count)
+    if (!status && w.rows.count)
         status = apply_quickly(&w, &again, &error);
     if (!status && again)
         status = apply_carefully(&w, &error);

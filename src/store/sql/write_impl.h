@@ -11,9 +11,10 @@
 /* A row of mneme_apply: a mutation, or a further chunk of its body. */
 struct mutation_row {
     const struct mutation *mutation;
-    size_t batch;  /* index of its batch */
-    size_t number; /* of the mutation, counted through all batches */
-    size_t chunk;  /* 0: the mutation itself */
+    size_t batch;     /* index of its batch */
+    size_t number;    /* of the mutation, counted through all batches */
+    size_t chunk;     /* 0: the mutation itself */
+    bool passes_over; /* a CONDITION_CHANGE that fails passes it over, and ends nothing */
 };
 
 /* How many chunks there are of a put's body besides the first. */
@@ -24,6 +25,22 @@ int mutation_row_values(struct arena *arena, const struct mutation_row *row,
                         struct sql_value *values);
 /* Whether a put has more attributes than a row may hold. */
 bool mutation_has_too_many_attributes(const struct mutation *mutation);
+
+/* ---- apply_rows.c: the rows of batches, and INSERTs of them ---------------------------------- */
+
+struct apply_rows {
+    const struct mutation_row *rows; /* batch by batch, mutation by mutation */
+    size_t count, mutation_count;
+    const struct sql_value *values; /* SQL_MUTATION_COLUMNS a row */
+};
+/* In the arena; batches are borrowed. MNEME_NO_MEMORY. */
+int apply_rows_make(struct arena *arena, struct batch *const *batches, size_t count,
+                    bool passes_over, struct apply_rows *out);
+/* How many of `left` rows the next INSERT has. */
+size_t apply_rows_together(const struct sql *s, size_t left);
+/* Add the INSERTs of some rows, each run if the step before it was done. */
+void program_apply(struct program *p, const struct sql *s, const struct apply_rows *rows,
+                   size_t from, size_t to);
 
 /* ---- outcome.c ------------------------------------------------------------------------------- */
 

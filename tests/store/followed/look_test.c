@@ -253,7 +253,8 @@ static void start_late_writer(void *context) {
 
 static void gap__waits_for_a_look_that_begins_behind_it(void **state) {
     struct followed_scene *scene = *state;
-    struct late_writer writer = {.scene = scene};
+    static struct late_writer writer; /* its thread's, which runs on when the case fails */
+    writer = (struct late_writer){.scene = scene};
     apply_ok(scene->store, put_of(MNEME_PATTERN, 1));
     scene->shim->context = &writer;
     atomic_store(&scene->shim->meanwhile[SHIM_CHANGES], start_late_writer);

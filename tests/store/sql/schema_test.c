@@ -151,8 +151,9 @@ static void migration__of_many_at_once_happens_once(void **state) {
             racers[i].path = scene->path;
             assert_int_equal(thread_start(&racers[i].thread, race, &racers[i], NULL), 0);
         }
-        for (size_t i = 0; i < RACERS; i++) {
+        for (size_t i = 0; i < RACERS; i++)
             pthread_join(racers[i].thread, NULL);
+        for (size_t i = 0; i < RACERS; i++) {
             if (racers[i].status)
                 fail_msg("%s", racers[i].error.message);
             assert_int_equal(racers[i].device, racers[0].device);

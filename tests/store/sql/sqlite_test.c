@@ -145,25 +145,30 @@ static void run__that_reads_sees_one_moment(void **state) {
     AUTO_RESULTS struct sql_results results = {0};
     int64_t last = 0;
     unsigned moves = 0;
+    mneme_error error = {0};
+    bool same = true;
+    int status = 0;
     scene_open(scene, NULL);
     scene_write(scene, "CREATE TABLE t AS SELECT 0 AS a");
     assert_int_equal(pthread_create(&thread, NULL, count_up, &counting), 0);
-    for (unsigned i = 0; i < 200000 && moves < 100; i++) {
-        mneme_error error;
+    for (unsigned i = 0; i < 200000 && moves < 100 && same; i++) {
         const struct sql_step steps[] = {
             {SQL("SELECT a FROM t")},
             {SQL("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)"
                  "SELECT max(i) FROM n")},
             {SQL("SELECT a FROM t")}};
-        OK(scene_run(scene, steps, 3, false, &results, &error), &error);
-        assert_outcomes(&results, "ddd");
-        int64_t a = results.steps[0].values[0].integer;
-        assert_int_equal(a, results.steps[2].values[0].integer);
-        moves += a != last;
-        last = a;
+        status = scene_run(scene, steps, 3, false, &results, &error);
+        same = status == 0 && results.steps[0].outcome == SQL_DONE &&
+               results.steps[2].outcome == SQL_DONE &&
+               results.steps[0].values[0].integer == results.steps[2].values[0].integer;
+        moves += same && results.steps[0].values[0].integer != last;
+        last = same ? results.steps[0].values[0].integer : last;
     }
     counting.stop = true;
     pthread_join(thread, NULL);
+    OK(status, &error);
+    assert_outcomes(&results, "ddd");
+    assert_true(same);
     assert_int_equal(moves, 100);
 }
 
@@ -558,11 +563,13 @@ static void pool__serves_in_the_order_of_coming(void **state) {
     }
     /* Who gives up leaves the others as they are. */
     struct sqlite_connection *none;
-    REFUSED(sqlite_pool_acquire(driver, false, clock_monotonic_us() + 1000, &now, &none, &error),
-            MNEME_LOCKED, &error);
+    int status =
+        sqlite_pool_acquire(driver, false, clock_monotonic_us() + 1000, &now, &none, &error);
     sqlite_pool_release(driver, false, c);
     for (int i = 0; i < GUESTS; i++)
         pthread_join(guests[i].thread, NULL);
+    assert_int_equal(status, MNEME_LOCKED);
+    assert_int_equal(error.code, MNEME_LOCKED);
     for (int i = 0; i < GUESTS; i++)
         assert_int_equal(order[i], i);
 }

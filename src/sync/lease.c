@@ -1,0 +1,117 @@
+/*
+ * lease.c - one worker at a time on a store, across processes, threads and crashes.
+ *
+ * The lease is in the shared state: a holder and an end by the boot clock, which all processes of
+ * the machine read alike and nobody can set. A holder writes a new end when half of the time is
+ * over. Who finds it ended, or free, writes itself in with the next fence number, on the condition
+ * that the fence is still the one it saw; so of several only one succeeds.
+ *
+ * A worker that was stopped for long and wakes up late:
+ *   1. A holds the lease with fence 7, and is stopped in the middle of a step;
+ *   2. the lease ends; B takes it, with fence 8;
+ *   3. A wakes up and goes on: its exchange carries fence 7, which the remote refuses once it has
+ *      seen 8, and whose pushes before that were conditional on what the remote held;
+ *   4. A applies its answer: each batch begins with CONDITION_FENCE 7, and fails.
+ *
+ * An end that is further away than a lease can be is of another boot: the machine was started anew.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "sync/sync_impl.h"
+
+static int read_state(struct sync *s, mneme_error *error) {
+    AUTO_ARENA struct arena arena = {0};
+    struct slice bytes;
+    struct sync_state state;
+    uint64_t fence;
+    TRY(shared_state(s->options.local, &arena, &bytes, &fence, NULL, error));
+    TRY(state_decode(bytes, &state, error));
+    s->state = state;
+    s->fence = fence;
+    return 0;
+}
+
+/* Write the state with fence `next`, if it is still s->fence. *lost: it is not. */
+static int write_state(struct sync *s, const struct sync_state *state, uint64_t next, bool *lost,
+                       mneme_error *error) {
+    AUTO_BUF struct buf bytes = BUF_INIT(SHARED_STATE_MAX);
+    struct mutation set = {.op = MUTATION_STATE,
+                           .condition = CONDITION_FENCE,
+                           .expect_change = s->fence,
+                           .shared.fence = next};
+    struct batch batch = {.mutations = &set, .count = 1}, *only = &batch;
+    state_encode(state, &bytes);
+    if (bytes.status)
+        return error_set(error, bytes.status, "no memory for the state of sync");
+    set.record.body = buf_slice(&bytes);
+    int status = store_apply(s->options.local, &only, 1);
+    if (status == 0)
+        status = batch.status;
+    *lost = status == MNEME_LOCKED && batch.failed == 0;
+    if (*lost)
+        return 0;
+    if (status) {
+        if (error)
+            *error = batch.error;
+        return status;
+    }
+    s->state = *state;
+    s->fence = next;
+    return 0;
+}
+
+static bool lease_runs(const struct sync *s, int64_t now_us) {
+    int64_t left = s->state.lease_until_us - now_us;
+    return s->state.holder != 0 && left > 0 && left <= s->options.lease_us;
+}
+
+static int taken(const struct sync *s, int64_t now_us, mneme_error *error) {
+    int64_t left = (s->state.lease_until_us - now_us) / 1000;
+    return error_set(error, MNEME_LOCKED,
+                     "%s syncs this store; when it stops, another can begin in %lld ms",
+                     s->state.worker[0] ? s->state.worker : "another process", (long long)left);
+}
+
+int lease_hold(struct sync *s, mneme_error *error) {
+    enum { ROUNDS = 3 };
+    for (int round = 0; round < ROUNDS; round++) {
+        bool lost;
+        TRY(read_state(s, error));
+        int64_t now = boot_us(s);
+        bool ours = s->state.holder == s->holder;
+        if (lease_runs(s, now) && !ours)
+            return taken(s, now, error);
+        if (ours && s->state.lease_until_us - now > s->options.lease_us / 2 && lease_runs(s, now))
+            return 0;
+        struct sync_state next = s->state;
+        next.holder = s->holder;
+        next.lease_until_us = now + s->options.lease_us;
+        snprintf(next.worker, sizeof next.worker, "process %ld", (long)getpid());
+        if (s->options.remote)
+            snprintf(next.remote, sizeof next.remote, "%s", s->options.remote);
+        if (next.peer == 0) {
+            next.peer = chance(s) | 1;
+            next.tag = chance(s) | 1;
+            next.next_tag = chance(s) | 1;
+        }
+        TRY(write_state(s, &next, ours ? s->fence : s->fence + 1, &lost, error));
+        s->unsure = s->unsure || !ours; /* who had it may have ended in an exchange */
+        if (!lost)
+            return 0;
+    }
+    return error_set(error, MNEME_LOCKED,
+                     "several processes want to sync this store at once; the "
+                     "next try will tell which of them does");
+}
+
+void lease_release(struct sync *s) {
+    bool lost;
+    if (read_state(s, NULL) || s->state.holder != s->holder)
+        return;
+    struct sync_state next = s->state;
+    next.holder = 0;
+    next.lease_until_us = 0;
+    next.worker[0] = 0;
+    (void)write_state(s, &next, s->fence, &lost, NULL);
+}

@@ -1,0 +1,195 @@
+/*
+ * meet.c - meetings: with a remote for the first time, with one that was replaced or set back, and
+ * after a time away that was longer than tombstones are kept.
+ *
+ * All three begin by taking back what the marks say: a clean record is marked clean at 0, a base is
+ * a base at 0: "so it was; to be confirmed". Then the whole feed is pulled, and nothing is pushed.
+ * A record that comes is compared as always, and its mark gets the number of this remote. At the
+ * end, what is still at 0 the remote does not hold:
+ *   - at a meeting it was lost there, or has never been there: the record goes out again;
+ *   - after a long time away it was deleted there, and the tombstone has been collected: the record
+ * is deleted here. What was changed here meanwhile lost against that delete, and is kept as
+ *     superseded.
+ * Marks are taken back in parts, and the state says so only behind the last one; a crash in between
+ * leads to the same verdict, and to the rest.
+ */
+#include "sync/sync_impl.h"
+
+enum { PAGE = 500 };
+
+/* A page of marked names, with their records and bases. */
+struct marked {
+    struct record_name names[PAGE];
+    uint64_t at[PAGE];
+    struct shared_mark marks[PAGE];
+    size_t found[PAGE];
+    struct record_set records, bases;
+    size_t count;
+};
+
+static const struct stored_record *marked_record(const struct marked *page, size_t i) {
+    return page->found[i] == SIZE_MAX ? NULL : &page->records.records[page->found[i]];
+}
+
+typedef int marked_visit(struct sync *s, struct marked *page, struct writes *w,
+                         struct sync_progress *progress, mneme_error *error);
+
+static int each_page(struct sync *s, enum mark mark, marked_visit *visit,
+                     struct sync_progress *progress, mneme_error *error) {
+    AUTO_FREE struct marked *page = mem_zalloc(1, sizeof *page);
+    struct record_name after;
+    bool begun = false;
+    if (!page)
+        return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
+    for (page->count = PAGE; page->count == PAGE;) {
+        AUTO_SYNC_WRITES struct writes w = {0};
+        bool raced = false;
+        TRY(shared_names(s->options.local, mark, begun ? &after : NULL, PAGE, page->names, page->at,
+                         NULL, &w.arena, &page->count, error));
+        if (page->count == 0)
+            break;
+        page->records = page->bases = (struct record_set){0};
+        int status = store_get(s->options.local, page->names, page->count, &page->records,
+                               page->found, error);
+        if (status == 0)
+            status = shared_marks(s->options.local, page->names, page->count, page->marks,
+                                  &page->bases, error);
+        if (status == 0)
+            status = visit(s, page, &w, progress, error);
+        if (status == 0)
+            status = writes_apply(s, &w, NULL, &raced, error);
+        record_set_fini(&page->records);
+        record_set_fini(&page->bases);
+        TRY(status);
+        if (raced) { /* the page is looked at again */
+            page->count = PAGE;
+            continue;
+        }
+        after = page->names[page->count - 1];
+        begun = true;
+    }
+    return 0;
+}
+
+/* ---- The beginning --------------------------------------------------------------------------- */
+
+static int take_back(struct sync *s, struct marked *page, struct writes *w,
+                     struct sync_progress *progress, mneme_error *error) {
+    (void)s, (void)progress, (void)error;
+    for (size_t i = 0; i < page->count; i++) {
+        const struct record_name *n = &page->names[i];
+        const struct shared_mark *mark = &page->marks[i];
+        const struct stored_record *mine = marked_record(page, i);
+        if (mark->mark == MARK_GONE)
+            (void)writes_mark(w, MARK_NONE, n->kind, &n->id, 0, NULL);
+        else if (!mine || mark->at == 0)
+            continue;
+        else if (mark->mark == MARK_CLEAN)
+            writes_expect(writes_mark(w, MARK_CLEAN, n->kind, &n->id, 0, NULL), mine->change);
+        else if (mark->mark == MARK_BASE)
+            writes_expect(
+                writes_mark(w, MARK_BASE, n->kind, &n->id, 0, &page->bases.records[mark->base]),
+                mine->change);
+    }
+    return 0;
+}
+
+int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *error) {
+    AUTO_SYNC_WRITES struct writes w = {0};
+    bool away = answer->verdict == FEED_UNKNOWN && s->state.cursor < answer->floor;
+    bool raced;
+    TRY(each_page(s, MARK_GONE, take_back, NULL, error));
+    TRY(each_page(s, MARK_BASE, take_back, NULL, error));
+    TRY(each_page(s, MARK_CLEAN, take_back, NULL, error));
+    struct sync_state next = s->state;
+    next.phase = away ? PHASE_COMPARING : PHASE_MEETING;
+    next.peer = chance(s) | 1;
+    next.tag = chance(s) | 1;
+    next.next_tag = chance(s) | 1;
+    next.epoch[0] = 0;
+    next.cursor = next.told_cursor = 0;
+    next.told_us = 0;
+    return writes_apply(s, &w, &next, &raced, error);
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+/* What the remote has not is to go there again. It is its own base, or keeps the one it has: so
+ * what is changed of it later is told from what was there before. But that counts as shared no
+ * longer. */
+static int send_again(struct sync *s, struct marked *page, struct writes *w,
+                      struct sync_progress *progress, mneme_error *error) {
+    (void)progress;
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stored_record *mine = marked_record(page, i);
+        const struct shared_mark *mark = &page->marks[i];
+        if (!mine || mark->at)
+            continue;
+        const struct stored_record *state =
+            mark->mark == MARK_BASE ? &page->bases.records[mark->base] : mine;
+        TRY(base_of_unshared(s, mine, state, NULL, 0, mine->change, w, error));
+    }
+    return 0;
+}
+
+/* What was changed here of a record that was deleted there. */
+static int keep_lost(struct sync *s, const struct stored_record *mine, struct writes *w,
+                     mneme_error *error) {
+    static const struct merge_loss loss = {.any = true, .by_delete = true, .mine = true};
+    struct merge_side side = {.record = mine}, made;
+    struct stored_record superseded, *copy;
+    if (mine->kind == MNEME_SUPERSEDED || mine->kind == MNEME_DICTIONARY)
+        return 0;
+    TRY(s->options.bodies.open(s->options.bodies.context, mine, &w->arena, &side.plain, error));
+    TRY(merge_superseded(&side, mine->version, &loss, &w->arena, &superseded, &made.plain, error));
+    made.record = &superseded;
+    copy = arena_alloc(&w->arena, sizeof *copy);
+    if (!copy)
+        return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
+    TRY(body_close(s, &made, &w->arena, copy, error));
+    struct mutation *put = writes_record(w, copy, MARK_NONE, 0);
+    if (put)
+        put->exact = false;
+    return 0;
+}
+
+static int delete_one(struct sync *s, const struct stored_record *mine, bool changed,
+                      struct writes *w, struct sync_progress *progress, mneme_error *error) {
+    if (record_is_live(mine)) {
+        if (changed) {
+            TRY(keep_lost(s, mine, w, error));
+            progress->superseded++;
+        }
+        writes_expect(writes_add(w, MUTATION_DELETE, mine->kind, &mine->id), mine->change);
+        progress->merged++;
+        (void)writes_mark(w, MARK_NONE, mine->kind, &mine->id, 0, NULL);
+    } else {
+        writes_expect(writes_mark(w, MARK_NONE, mine->kind, &mine->id, 0, NULL), mine->change);
+    }
+    return 0;
+}
+
+static int delete_lacking(struct sync *s, struct marked *page, struct writes *w,
+                          struct sync_progress *progress, mneme_error *error) {
+    for (size_t i = 0; i < page->count; i++)
+        if (page->marks[i].at == 0 && marked_record(page, i))
+            TRY(delete_one(s, marked_record(page, i), page->marks[i].mark == MARK_BASE, w, progress,
+                           error));
+    return 0;
+}
+
+int meet_end(struct sync *s, struct sync_progress *progress, mneme_error *error) {
+    AUTO_SYNC_WRITES struct writes w = {0};
+    bool raced;
+    if (s->state.phase == PHASE_COMPARING) {
+        TRY(each_page(s, MARK_CLEAN, delete_lacking, progress, error));
+        TRY(each_page(s, MARK_BASE, delete_lacking, progress, error));
+    } else {
+        TRY(each_page(s, MARK_BASE, send_again, progress, error));
+        TRY(each_page(s, MARK_CLEAN, send_again, progress, error));
+    }
+    struct sync_state next = s->state;
+    next.phase = PHASE_IN_STEP;
+    s->rescan = true;
+    return writes_apply(s, &w, &next, &raced, error);
+}

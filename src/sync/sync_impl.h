@@ -1,0 +1,193 @@
+/*
+ * sync_impl.h - inside the engine: its state, and what its files share.
+ *
+ * A step goes: lease_hold (lease.c), outbox_gather (outbox.c), the exchange (sync.c), plan_make and
+ * plan_apply (plan.c, pull.c, fold.c): all that follows is one batch on the local store.
+ */
+#ifndef MNEME_SYNC_IMPL_H
+#define MNEME_SYNC_IMPL_H
+
+#include "sync/merge.h"
+#include "sync/state.h"
+
+struct sync {
+    struct sync_options options;
+    uint64_t holder;         /* of the lease: random, of this engine */
+    struct sync_state state; /* as last read from, or written to the store */
+    uint64_t fence;
+    uint64_t scanned; /* everything in the outbox up to this local change is clean or held */
+    bool rescan;      /* begin anew: something was freed */
+    struct record_name gone_from; /* where the next look at gone steps begins, if set */
+    bool gone_from_set;
+    bool unsure; /* an exchange may be out of which nobody knows */
+    uint64_t
+        stale_rounds; /* steps in a row in which the remote took nothing of what it was given */
+    struct sync_world world;
+};
+
+/* ---- Time and chance ------------------------------------------------------------------------- */
+
+static inline int64_t wall_us(const struct sync *s) { return s->world.wall_us(s->world.context); }
+static inline int64_t boot_us(const struct sync *s) { return s->world.boot_us(s->world.context); }
+static inline uint64_t chance(const struct sync *s) { return s->world.random(s->world.context); }
+/* What is not given is the machine's. */
+struct sync_world world_or_machine(const struct sync_world *given);
+
+/* ---- lease.c --------------------------------------------------------------------------------- */
+
+/* Read the state; take the lease, or renew it when half of it is over. MNEME_LOCKED: another has
+ * it. */
+int lease_hold(struct sync *s, mneme_error *error);
+/* Give it back, as far as that goes. */
+void lease_release(struct sync *s);
+
+/* ---- Batches on the local store (writes.c) ------------------------------------------------------
+ */
+
+/* Mutations that go in together, if the fence is still ours. Start from {0}. What they point to
+ * lives in the arena, or longer. */
+struct writes {
+    struct arena arena;
+    struct mutation *mutations;
+    size_t count, capacity;
+    bool failed; /* no memory */
+};
+void writes_fini(struct writes *w);
+#define AUTO_SYNC_WRITES CLEANUP(writes_fini)
+
+/* Append a zeroed mutation of this name; NULL (and it sticks): no memory. */
+struct mutation *writes_add(struct writes *w, enum mutation_op op, mneme_kind kind,
+                            const mneme_id *id);
+/* Append a mark. `record`: of MARK_BASE. */
+struct mutation *writes_mark(struct writes *w, enum mark mark, mneme_kind kind, const mneme_id *id,
+                             uint64_t at, const struct stored_record *base);
+/* Append a PUT or DELETE, exact, of a whole record. */
+struct mutation *writes_record(struct writes *w, const struct stored_record *record, enum mark mark,
+                               uint64_t at);
+/* Ask that the mutation's record still has this change number; 0: that there is none. */
+void writes_expect(struct mutation *m, uint64_t change);
+
+/*
+ * Apply them with the state (NULL: leave it as it is). *raced: a record was changed by another
+ * writer meanwhile, and nothing was written; that is no error. MNEME_LOCKED: the lease is
+ * another's.
+ */
+int writes_apply(struct sync *s, struct writes *w, const struct sync_state *state, bool *raced,
+                 mneme_error *error);
+
+/* ---- scope.c: what is shared
+ * ---------------------------------------------------------------------- */
+
+/* Why a record of the outbox must not leave; NULL: it may. */
+int scope_of_outgoing(struct sync *s, const struct stored_record *record,
+                      const struct shared_mark *mark, const char **reason, mneme_error *error);
+/* Whether a record that is not here is to be taken in; `page` are those that come with it. */
+int scope_takes(struct sync *s, const struct stored_record *record, const struct record_set *page,
+                bool *takes, mneme_error *error);
+/* The filter changed: see what is held, and what was passed over, with new eyes. */
+int scope_check(struct sync *s, mneme_error *error);
+extern const char held_refused[]; /* how reasons of the remote begin */
+
+/* ---- outbox.c: what goes out, and what became of it
+ * ------------------------------------------------ */
+
+/* Append the mark of a base for a record (as `sent`) that the remote may not have: what is written
+ * over it is compared with it, but it does not count as shared. `shared`: what was; NULL: nothing.
+ * `now`: the change number that the record must have here. */
+int base_of_unshared(struct sync *s, const struct stored_record *record,
+                     const struct stored_record *sent, const struct stored_record *shared,
+                     uint64_t at, uint64_t now, struct writes *w, mneme_error *error);
+
+/* The version that a record may leave this machine with: not far in the future. */
+mneme_version bound_version(const struct sync *s, const struct stored_record *mine,
+                            const struct stored_record *base);
+
+/* What one exchange pushes: pushes[i] came from ours[i] (of the local store; NULL: a gone name). */
+struct outgoing {
+    struct record_set set, bases;
+    struct shared_mark *marks; /* of the set's records */
+    struct arena arena;
+    struct feed_push *pushes;
+    const struct stored_record **ours;
+    struct stored_record *sent; /* what is pushed: ours, or with stamps and another version */
+    size_t count;
+    uint64_t upto; /* local change number up to which the outbox was read */
+    bool more;
+    size_t plain_bytes;
+    size_t held;
+};
+void outgoing_fini(struct outgoing *out);
+#define AUTO_OUTGOING CLEANUP(outgoing_fini)
+
+int outbox_gather(struct sync *s, struct outgoing *out, mneme_error *error);
+/* Nobody knows what became of the exchange: what was sent may be there. */
+int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *error);
+/* Append what the fates of the pushes mean here. */
+int outbox_settle(struct sync *s, const struct outgoing *out, const struct feed_answer *answer,
+                  struct writes *w, struct sync_progress *progress, mneme_error *error);
+
+/* ---- pull.c, fold.c: what came in
+ * ------------------------------------------------------------------ */
+
+/* A record that is to change here: one of the page, or an episode whose steps came. */
+struct item {
+    mneme_kind kind;
+    mneme_id id;
+    const struct stored_record *theirs; /* of the page; NULL: it only has to do with one */
+    const struct stored_record *mine;   /* here; NULL: none */
+    struct shared_mark mark;
+    const struct stored_record *base;
+    struct merge_side result;    /* what it will be; record NULL: nothing */
+    bool ignored;                /* stays as it is, whatever theirs is */
+    bool changed;                /* the result is not `theirs`: it has to go out */
+    bool removed;                /* a step that went into its episode */
+    struct merge_loss losses[2]; /* those that are any … */
+    struct merge_side lost[2];   /* … with the side that lost */
+    mneme_version kept;
+};
+
+struct plan {
+    struct sync *sync;
+    const struct feed_answer *answer;
+    struct arena arena;
+    struct record_set mine, bases, children;
+    struct item *items;
+    size_t count, capacity;
+};
+void plan_fini(struct plan *plan);
+#define AUTO_PLAN CLEANUP(plan_fini)
+
+/* Decide on every record of the page. */
+int plan_make(struct plan *plan, mneme_error *error);
+/* The same for episodes whose steps came late, and children of episodes that are deleted. */
+int plan_families(struct plan *plan, mneme_error *error);
+/* Append what was decided. */
+int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
+               mneme_error *error);
+
+/* NULL: there is none. */
+struct item *plan_find(struct plan *plan, mneme_kind kind, const mneme_id *id);
+/* The item of a name, made (with what is here of it) when there is none; NULL in *out: neither in
+ * the plan nor here. */
+int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
+              mneme_error *error);
+/* A side with its plain body, in the plan's arena. */
+int plan_open(struct plan *plan, const struct stored_record *record, struct merge_side *out,
+              mneme_error *error);
+/* The stored form of a result: packed, unless it is a side's own. */
+int body_close(struct sync *s, const struct merge_side *side, struct arena *arena,
+               struct stored_record *out, mneme_error *error);
+
+/* ---- meet.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* The remote is not the one that we knew: begin the meeting that its verdict asks for. */
+int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *error);
+/* All is pulled: what was not confirmed is new there, or was deleted there. */
+int meet_end(struct sync *s, struct sync_progress *progress, mneme_error *error);
+
+static inline bool record_is_live(const struct stored_record *r) {
+    return r && !(r->flags & MNEME_FLAG_DELETED);
+}
+
+#endif
