@@ -44,7 +44,7 @@ int held_build(void *context, const struct cache_key *key, const struct stored_r
         return error_set(error, MNEME_NO_MEMORY, "no memory for a record");
     held->mark = HELD_MARK;
     TRY(record_open(m, stored, &arena, &held->record, error));
-    cache_item_init(&held->item, key, held->record.version, arena_size(&arena), held_destroy);
+    cache_item_init(&held->item, key, cached_stamp(stored), arena_size(&arena), held_destroy);
     *out = arena_take(&arena);
     return 0;
 }

@@ -29,7 +29,7 @@ static bool has_raced(const struct batch *batch) {
     if (batch->status == 0 || batch->failed >= batch->count)
         return false;
     const struct mutation *failed = &batch->mutations[batch->failed];
-    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_VERSION ||
+    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_CHANGE ||
            (failed->op == MUTATION_CHECK && failed->condition == CONDITION_ABSENT);
 }
 

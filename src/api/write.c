@@ -209,8 +209,8 @@ static int complete_once(mneme *m, struct write_set *set, const mneme_id *id,
     record.version = (mneme_version){0};
     struct mutation *put;
     TRY(write_set_put(m, set, &record, &put, error));
-    put->condition = CONDITION_VERSION;
-    put->expect_version = stored.records[0].version;
+    put->condition = CONDITION_CHANGE;
+    put->expect_change = stored.records[0].change;
     return write_set_commit(m, set, how, error);
 }
 
@@ -236,8 +236,8 @@ static int complete_loosely(mneme *m, struct write_set *set, const mneme_id *id,
     struct mutation *put;
     TRY(write_set_put(m, set, &record, &put, error));
     put->record.flags |= FLAG_LOOSE;
-    put->condition = CONDITION_VERSION;
-    put->expect_version = stored.records[0].version;
+    put->condition = CONDITION_CHANGE;
+    put->expect_change = stored.records[0].change;
     return write_set_commit(m, set, how, error);
 }
 
@@ -258,8 +258,8 @@ static void move_steps_in(mneme *m, const mneme_id *id) {
         record.version = (mneme_version){0};
         if (write_set_put(m, &set, &record, &put, NULL))
             return;
-        put->condition = CONDITION_VERSION;
-        put->expect_version = stored.records[0].version;
+        put->condition = CONDITION_CHANGE;
+        put->expect_change = stored.records[0].change;
         if (write_set_commit(m, &set, NULL, NULL) == 0 || !set.raced)
             return;
     }
@@ -358,8 +358,8 @@ static int tag_once(mneme *m, struct write_set *set, mneme_kind kind, const mnem
     if (changed) {
         struct mutation *put;
         TRY(write_set_put(m, set, &record, &put, error));
-        put->condition = CONDITION_VERSION;
-        put->expect_version = stored.records[0].version;
+        put->condition = CONDITION_CHANGE;
+        put->expect_change = stored.records[0].change;
     } else {
         set->count = 0;
     }

@@ -116,10 +116,10 @@ int write_set_drop(struct write_set *set, const mneme_id *parent, mneme_kind kin
     TRY(guard_children(set, parent, kind, children, error));
     for (size_t i = 0; i < children->count; i++) {
         struct mutation *drop =
-            write_set_add(set, op, CONDITION_VERSION, kind, &children->records[i].id);
+            write_set_add(set, op, CONDITION_CHANGE, kind, &children->records[i].id);
         if (!drop)
             return no_memory(error);
-        drop->expect_version = children->records[i].version;
+        drop->expect_change = children->records[i].change;
     }
     return 0;
 }
@@ -176,11 +176,11 @@ static int guard_replica(mneme *m, struct write_set *set, const mneme_record *fi
         return 0;
     bool live = !(stored.flags & MNEME_FLAG_DELETED);
     struct mutation *guard =
-        write_set_add(set, MUTATION_CHECK, live ? CONDITION_VERSION : CONDITION_ABSENT,
+        write_set_add(set, MUTATION_CHECK, live ? CONDITION_CHANGE : CONDITION_ABSENT,
                       MNEME_EPISODE, &filled->id);
     if (!guard)
         return no_memory(error);
-    guard->expect_version = stored.version;
+    guard->expect_change = stored.change;
     bool outside = !(stored.flags & MNEME_FLAG_SEALED) || stored.flags & FLAG_LOOSE;
     bool steps_go = live && outside && filled->as.episode->end_us != 0;
     return steps_go
@@ -226,10 +226,10 @@ static int drop_other_steps(mneme *m, struct write_set *set, const mneme_record 
         if (has_step(filled->as.episode, &child->id))
             continue;
         struct mutation *drop =
-            write_set_add(set, MUTATION_DELETE, CONDITION_VERSION, MNEME_STEP, &child->id);
+            write_set_add(set, MUTATION_DELETE, CONDITION_CHANGE, MNEME_STEP, &child->id);
         if (!drop)
             return no_memory(error);
-        drop->expect_version = child->version;
+        drop->expect_change = child->change;
     }
     return 0;
 }
@@ -309,7 +309,7 @@ int write_set_put_whole(mneme *m, struct write_set *set, const mneme_record *rec
 
 /* Whether a failed condition says that what had been read was changed meanwhile. */
 static bool mutation_raced(const struct mutation *failed) {
-    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_VERSION ||
+    return failed->condition == CONDITION_CHILDREN || failed->condition == CONDITION_CHANGE ||
            (failed->op == MUTATION_CHECK && failed->condition == CONDITION_ABSENT);
 }
 

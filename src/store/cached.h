@@ -59,6 +59,14 @@ struct cached_options {
 int cached_open(struct store *below, const struct cached_options *options, struct store **out,
                 mneme_error *error);
 
+/* How new an item of a record is, for cache_item_init: by the record's last change number. Its
+ * version will not do, since merging, and dating back, may put another content under the same or a
+ * lesser one.
+ */
+static inline mneme_version cached_stamp(const struct stored_record *record) {
+    return (mneme_version){.clock = record->change};
+}
+
 /* A live record, pinned: give it back with cache_item_release. MNEME_NOT_FOUND as store_get_one. */
 int cached_acquire(struct store *store, mneme_kind kind, const mneme_id *id,
                    struct cache_item **out, mneme_error *error);

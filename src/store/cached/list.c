@@ -264,7 +264,7 @@ static int item_for(struct cached *c, const struct stored_record *record, bool i
     struct cache *cache = in_step ? cached_part_of(c, record->kind) : NULL;
     struct cache_key key = cached_key(record->kind, &record->id);
     struct cache_item *item = cache ? cache_acquire(cache, &key) : NULL;
-    *fresh = !item || version_compare(item->version, record->version) != 0;
+    *fresh = !item || version_compare(item->version, cached_stamp(record)) != 0;
     if (!*fresh) {
         *out = item;
         return 0;

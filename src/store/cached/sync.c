@@ -35,8 +35,9 @@ static void drop_children(struct cached *c, const struct stored_record *episode)
 static void drop_record(struct cached *c, const struct stored_record *change) {
     struct cache *cache = cached_part_of(c, change->kind);
     struct cache_key key = cached_key(change->kind, &change->id);
+    mneme_version stamp = cached_stamp(change);
     if (cache)
-        cache_note(cache, &key, &change->version, CACHE_CHANGED);
+        cache_note(cache, &key, &stamp, CACHE_CHANGED);
     if (change->kind == MNEME_STEP && c->parts[CACHED_EPISODES]) {
         key = cached_key(MNEME_EPISODE, &change->parent);
         cache_note(c->parts[CACHED_EPISODES], &key, NULL, CACHE_CHANGED);

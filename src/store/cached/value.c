@@ -17,7 +17,7 @@ int value_build(void *context, const struct cache_key *key, const struct stored_
     struct value *value = arena_zalloc(&arena, 1, sizeof *value);
     if (!value || record_copy(&arena, record, false, &value->record))
         return error_set(error, MNEME_NO_MEMORY, "no memory for a record");
-    cache_item_init(&value->item, key, record->version, arena_size(&arena), value_destroy);
+    cache_item_init(&value->item, key, cached_stamp(record), arena_size(&arena), value_destroy);
     *out = arena_take(&arena);
     return 0;
 }

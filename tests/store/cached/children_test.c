@@ -27,7 +27,7 @@ static int family_build(void *context, const struct cache_key *key,
     struct family *family = mem_zalloc(1, sizeof *family);
     if (!family)
         return error_set(error, MNEME_NO_MEMORY, "no memory for a family");
-    cache_item_init(&family->item, key, record->version, sizeof *family, family_destroy);
+    cache_item_init(&family->item, key, cached_stamp(record), sizeof *family, family_destroy);
     family->steps = steps.count;
     *out = &family->item;
     return 0;

@@ -85,7 +85,7 @@ static int plain_build(void *context, const struct cache_key *key,
     (void)context, (void)error;
     struct cache_item *item = calloc(1, sizeof *item);
     CHECK(item);
-    cache_item_init(item, key, record->version, sizeof *item, plain_destroy);
+    cache_item_init(item, key, cached_stamp(record), sizeof *item, plain_destroy);
     *out = item;
     return 0;
 }
