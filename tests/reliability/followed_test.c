@@ -38,7 +38,7 @@ static void *write_records(void *context) {
         put.record.attributes = &tag;
         put.record.attribute_count = 1;
         CHECK(apply_one(place->machine.top, &put) == 0);
-        uint64_t clock = put.record.version.clock, known = atomic_load(&place->acknowledged[n]);
+        uint64_t clock = put.record.change, known = atomic_load(&place->acknowledged[n]);
         while (known < clock &&
                !atomic_compare_exchange_weak(&place->acknowledged[n], &known, clock))
             ;

@@ -110,7 +110,7 @@ uint64_t stored_clock(struct cached_scene *scene, mneme_kind kind, unsigned n) {
     mneme_id id = numbered_id(n);
     int status = store_get_one(scene->below->below, kind, &id, &set, NULL);
     assert_true(status == 0 || status == MNEME_NOT_FOUND);
-    return status ? 0 : set.records[0].version.clock;
+    return status ? 0 : set.records[0].change;
 }
 
 bool is_cached(struct cached_scene *scene, mneme_kind kind, unsigned n) {
@@ -133,7 +133,7 @@ static void assert_page(const struct store_query *query, const struct cached_pag
         const struct stored_record *record = &records->records[i];
         assert_true(id_equal(&page->items[i]->key.id, &record->id));
         assert_int_equal(page->items[i]->key.space, record->kind);
-        assert_int_equal(page->items[i]->version.clock, record->version.clock);
+        assert_int_equal(page->items[i]->version.clock, record->change);
     }
     if (page->count) {
         struct position last = position_after(query, &records->records[page->count - 1]);

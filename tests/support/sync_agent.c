@@ -16,7 +16,7 @@ enum { TOKEN_SIZE = 24, WAIT_MS_MAX = 60, DOOM_IN_SYNC = 4 };
 
 struct work {
     struct sync_agent *agent;
-    mneme *m;
+    mneme *m, *bare; /* bare: the same file, without caches and without a remote */
     struct rng rng;
     unsigned slot;
     mneme_id id;
@@ -57,11 +57,31 @@ static void done(struct work *w, int status) {
     sync_deed_end(w->deed, refused ? SYNC_REFUSED : SYNC_DONE);
 }
 
+static bool is_older(mneme_version a, mneme_version b) {
+    return a.clock < b.clock || (a.clock == b.clock && a.device < b.device);
+}
+
+/* What the file holds now: a read that begins behind this one must not be older. */
+static mneme_version version_now(struct work *w) {
+    const mneme_record *record;
+    int status = mneme_acquire(w->bare, slot_kind(w->slot), &w->id, &record, &w->error);
+    CHILD_CHECK(status == 0 || status == MNEME_NOT_FOUND, "%s", w->error.message);
+    if (status)
+        return (mneme_version){0};
+    mneme_version version = record->version;
+    mneme_release(w->bare, record);
+    return version;
+}
+
 static void read_slot(struct work *w) {
+    mneme_version least = version_now(w);
     int status = mneme_acquire(w->m, slot_kind(w->slot), &w->id, &w->now, &w->error);
     if (status)
         w->now = NULL;
     CHILD_CHECK(status == 0 || status == MNEME_NOT_FOUND, "%s", w->error.message);
+    CHILD_CHECK(status || !is_older(w->now->version, least),
+                "device %u, agent %u: slot %u is read older than it is", w->agent->device,
+                w->agent->number, w->slot);
 }
 
 static void cover(struct work *w, mneme_text text) { sync_set_add_text(&w->deed->covers, text); }
@@ -296,6 +316,10 @@ int sync_agent_run(void *context) {
     CHILD_CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
     int status = mneme_open(agent->path, &agent->options, &w.m, &w.error);
     CHILD_CHECK(status == 0, "%s", w.error.message);
+    mneme_options bare = quiet_options();
+    bare.cache.off = true;
+    status = mneme_open(agent->path, &bare, &w.bare, &w.error);
+    CHILD_CHECK(status == 0, "%s", w.error.message);
     for (unsigned call = 0; call < agent->calls; call++) {
         if (rng_chance(&w.rng, agent->sync_percent))
             run_sync(&w);
@@ -306,6 +330,7 @@ int sync_agent_run(void *context) {
     }
     if (rng_chance(&w.rng, agent->doom)) /* without giving anything back */
         _exit(0);
+    store_close_ok(w.bare);
     status = mneme_close(w.m, &w.error);
     CHILD_CHECK(status == 0, "%s", w.error.message);
     return 0;

@@ -61,6 +61,8 @@ struct sql_program {
     const struct sql_step *steps;
     size_t count;
     bool writes;
+    bool ends; /* it writes, and its last steps end its transaction, whatever became of the others:
+                  it may go over a connection that others use after it */
 };
 
 enum sql_outcome { SQL_SKIPPED, SQL_DONE, SQL_FAILED };

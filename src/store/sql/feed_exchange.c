@@ -20,7 +20,7 @@ struct exchange {
     struct arena arena;
     struct mutation *mutations; /* of the pushes that are tried */
     struct feed_push **pushes;  /* of each */
-    size_t count;
+    size_t count, plain;        /* the first are put in plainly: feed_plain.c */
     uint8_t id[SQL_TRANSACTION_ID];
     struct device_text peer, tag, next_tag;
     char name[FEED_NAME_MAX];
@@ -157,8 +157,9 @@ static int tell(struct exchange *x, uint64_t before, struct slice told, mneme_er
         return error_set(error, MNEME_CORRUPT, "of %zu pushes the remote tells what became of %zu",
                          x->count, told.size);
     for (size_t i = 0; i < x->count; i++) {
+        before += i < x->plain || told.data[i] == 'n';
         x->pushes[i]->fate = told.data[i] == '-' ? FEED_STALE : FEED_TAKEN;
-        x->pushes[i]->change = told.data[i] == 'n' ? ++before : 0;
+        x->pushes[i]->change = told.data[i] == 'n' ? before : 0;
     }
     return 0;
 }
@@ -216,7 +217,7 @@ static int take_failure(struct exchange *x, const struct sql_results *results,
 static int try_once(struct exchange *x, bool *refused, mneme_error *error) {
     AUTO_RESULTS struct sql_results results = {0};
     struct sql *s = x->feed->sql;
-    struct program p = {.arena = &x->arena};
+    struct program p = {.arena = &x->arena, .ends = true};
     struct apply_rows rows;
     struct batch batch = {.mutations = x->mutations, .count = x->count}, *batches = &batch;
     *refused = false;
@@ -224,7 +225,9 @@ static int try_once(struct exchange *x, bool *refused, mneme_error *error) {
     if (apply_rows_make(&x->arena, &batches, 1, true, &rows))
         return no_memory(error);
     add_exchange(&p, x);
-    program_apply(&p, s, &rows, 0, rows.count);
+    x->plain = feed_plain_count(x->mutations, x->count);
+    feed_add_plain(&p, s, x->mutations, &rows, x->plain);
+    program_apply(&p, s, &rows, x->plain, rows.count);
     struct plan plan = add_end(&p, x);
     TRY(settle(s, error));
     int status = program_run(&p, s->driver, true, &results, error);

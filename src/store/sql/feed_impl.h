@@ -28,6 +28,16 @@ static inline struct sql_feed *sql_feed_of(struct feed *feed) {
 int sql_feed_exchange(struct feed *feed, struct feed_request *request, struct feed_answer *answer,
                       mneme_error *error);
 
+/* ---- feed_plain.c ---------------------------------------------------------------------------- */
+
+enum { FEED_PLAIN_MIN = 16 }; /* fewer pushes make a shorter request as rows of mneme_apply */
+
+/* How many mutations from the first on are put in plainly. */
+size_t feed_plain_count(const struct mutation *mutations, size_t count);
+/* Add the steps that do so; a mutation is one of `rows`. */
+void feed_add_plain(struct program *p, const struct sql *s, const struct mutation *mutations,
+                    const struct apply_rows *rows, size_t count);
+
 /* ---- feed_page.c: what an exchange brings back ----------------------------------------------- */
 
 struct feed_page {

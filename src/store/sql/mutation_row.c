@@ -1,7 +1,6 @@
 /*
  * mutation_row.c - a mutation as a row of mneme_apply: the values of its columns.
  */
-#include "codec/json.h"
 #include "store/sql/write_impl.h"
 
 size_t mutation_chunks(const struct mutation *mutation) {
@@ -40,7 +39,7 @@ static struct sql_value condition_value(enum condition condition) {
 /* What the condition expects, as JSON; a change number as it is; NULL for most. */
 static int expect_value(struct arena *arena, const struct mutation *m, struct sql_value *out) {
     AUTO_BUF struct buf b = BUF_INIT(64 << 10);
-    struct slice name, value, copy;
+    struct slice copy;
     switch (m->condition) {
     case CONDITION_VERSION:
         buf_printf(&b, "[%llu,\"%s\"]", (unsigned long long)m->expect_version.clock,
@@ -54,14 +53,9 @@ static int expect_value(struct arena *arena, const struct mutation *m, struct sq
         *out = sql_integer(m->expect_change > INT64_MAX ? -1 : (int64_t)m->expect_change);
         return 0;
     case CONDITION_NO_ATTRIBUTE:
-        TRY(attribute_text(arena, m->expect_attribute.name, &name));
-        TRY(attribute_text(arena, m->expect_attribute.value, &value));
-        buf_append_byte(&b, '[');
-        json_put_string(&b, name);
-        buf_append_byte(&b, ',');
-        json_put_string(&b, value);
-        buf_append_byte(&b, ']');
-        break;
+        TRY(attribute_json(arena, &m->expect_attribute, &copy));
+        *out = sql_text(copy);
+        return 0;
     case CONDITION_NONE:
     case CONDITION_ABSENT:
     case CONDITION_LIVE:

@@ -44,7 +44,8 @@ struct sql_value *program_values(struct program *p, const struct sql_value *valu
 
 int program_run(struct program *p, struct sql_driver *driver, bool writes,
                 struct sql_results *results, mneme_error *error) {
-    struct sql_program program = {.steps = p->steps, .count = p->count, .writes = writes};
+    struct sql_program program = {
+        .steps = p->steps, .count = p->count, .writes = writes, .ends = p->ends};
     if (p->failed)
         return error_set(error, MNEME_NO_MEMORY, "no memory for a program of SQL");
     TRY(sql_run(driver, &program, results, error));

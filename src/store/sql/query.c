@@ -3,14 +3,15 @@
  *
  * Each of the orders has an index, named in the statement so that it does not depend on what the
  * planner guesses: (kind, time_us, id) of live records; (parent, kind, place, id); (kind, id); and,
- * with a filter, the rows of its attribute, which lie in the order of time too. A page goes on
+ * with a filter, the rows of its attribute, which lie in the order of time too. Records whose
+ * attributes were not indexed yet (schema.c, 8) are looked through, and merged in. A page goes on
  * behind the last row of the one before, by its sort key: no row is counted or skipped.
  */
 #include "store/sql/sql_impl.h"
 
 struct select {
     struct buf sql;
-    struct sql_value values[4 + 2 * STORE_FILTERS_MAX + 8];
+    struct sql_value values[2 * (4 + 2 * STORE_FILTERS_MAX + 8)];
     size_t count;
     const char *sort, *id; /* the columns of the order; sort NULL: by id alone */
 };
@@ -49,14 +50,15 @@ static void add_table(struct select *q, const struct store_query *query) {
     q->id = "r.id";
 }
 
-static int add_attribute_table(struct select *q, struct arena *arena,
-                               const struct store_query *query) {
-    buf_append_string(&q->sql, "mneme_attribute a CROSS JOIN mneme_record r ON r.kind = a.kind"
-                               " AND r.id = a.id WHERE a.kind = ? AND a.name = ? AND a.value = ?");
-    add_value(q, value_of_string(store_kind_name(query->kind)));
-    q->sort = "a.time_us";
-    q->id = "a.id";
-    return add_attribute(q, arena, &query->filters[0]);
+/* Records that have it; `column` is their attributes as JSON, where quotes in texts are escaped, so
+ * that it is found nowhere else. */
+static int add_filter(struct select *q, struct arena *arena, const char *column,
+                      const struct attribute *attribute) {
+    struct slice text;
+    TRY(attribute_json(arena, attribute, &text));
+    buf_printf(&q->sql, " AND instr(%s, ?)", column);
+    add_value(q, sql_text(text));
+    return 0;
 }
 
 /* The ids that begin with a prefix: from it, filled up with zeros, to the next one. */
@@ -92,25 +94,8 @@ static void add_position(struct select *q, const struct store_query *query,
     add_value(q, sql_blob(slice_of(after->id.bytes, sizeof after->id.bytes)));
 }
 
-static int select_build(struct select *q, struct arena *arena, const struct store_query *query,
-                        const struct position *after, size_t limit) {
-    bool by_attribute = query->filter_count && !query->has_parent && !query->id_prefix.size;
-    const char *time = by_attribute ? "a.time_us" : "r.time_us";
-    const char *down = query->order == ORDER_NEWEST_FIRST ? " DESC" : "";
-    buf_printf(&q->sql, "SELECT %s FROM ",
-               query->without_bodies ? row_columns_without_body : row_columns);
-    if (by_attribute)
-        TRY(add_attribute_table(q, arena, query));
-    else
-        add_table(q, query);
-    for (size_t i = by_attribute ? 1 : 0; i < query->filter_count; i++) {
-        buf_append_string(&q->sql, " AND EXISTS (SELECT 1 FROM mneme_attribute f WHERE"
-                                   " f.kind = r.kind AND f.name = ? AND f.value = ?"
-                                   " AND f.time_us = r.time_us AND f.id = r.id)");
-        TRY(add_attribute(q, arena, &query->filters[i]));
-    }
-    if (query->id_prefix.size)
-        TRY(add_prefix(q, arena, query->id_prefix));
+static void add_bounds(struct select *q, const struct store_query *query, const char *time,
+                       const struct position *after) {
     if (query->has_since) {
         buf_printf(&q->sql, " AND %s >= ?", time);
         add_value(q, sql_integer(query->since_us));
@@ -120,11 +105,92 @@ static int select_build(struct select *q, struct arena *arena, const struct stor
         add_value(q, sql_integer(query->until_us));
     }
     add_position(q, query, after);
+}
+
+static void add_order(struct select *q, const struct store_query *query, size_t limit) {
+    const char *down = query->order == ORDER_NEWEST_FIRST ? " DESC" : "";
     buf_append_string(&q->sql, " ORDER BY ");
     if (q->sort)
         buf_printf(&q->sql, "%s%s, ", q->sort, down);
     buf_printf(&q->sql, "%s%s LIMIT ?", q->id, down);
     add_value(q, sql_integer((int64_t)limit));
+}
+
+/* ---- By attribute ---------------------------------------------------------------------------- */
+
+/* Times and ids of those that are in the index. */
+static int add_indexed(struct select *q, struct arena *arena, const struct store_query *query,
+                       const struct position *after) {
+    buf_append_string(&q->sql, "SELECT a.time_us, a.id FROM mneme_attribute a"
+                               " WHERE a.kind = ? AND a.name = ? AND a.value = ?");
+    add_value(q, value_of_string(store_kind_name(query->kind)));
+    TRY(add_attribute(q, arena, &query->filters[0]));
+    for (size_t i = 1; i < query->filter_count; i++) {
+        buf_append_string(&q->sql, " AND EXISTS (SELECT 1 FROM mneme_attribute f WHERE"
+                                   " f.kind = a.kind AND f.name = ? AND f.value = ?"
+                                   " AND f.time_us = a.time_us AND f.id = a.id)");
+        TRY(add_attribute(q, arena, &query->filters[i]));
+    }
+    q->sort = "a.time_us";
+    q->id = "a.id";
+    add_bounds(q, query, q->sort, after);
+    return 0;
+}
+
+/* Of those that need not be there yet. */
+static int add_unindexed(struct select *q, struct arena *arena, const struct store_query *query,
+                         const struct position *after) {
+    buf_append_string(&q->sql, "SELECT t.time_us, t.id FROM mneme_record t NOT INDEXED"
+                               " WHERE t.change > (SELECT indexed FROM mneme_store)"
+                               " AND t.kind = ? AND t.live = 1");
+    add_value(q, value_of_string(store_kind_name(query->kind)));
+    for (size_t i = 0; i < query->filter_count; i++)
+        TRY(add_filter(q, arena, "t.attributes", &query->filters[i]));
+    q->sort = "t.time_us";
+    q->id = "t.id";
+    add_bounds(q, query, q->sort, after);
+    return 0;
+}
+
+static int build_by_attribute(struct select *q, struct arena *arena,
+                              const struct store_query *query, const struct position *after,
+                              size_t limit) {
+    buf_append_string(&q->sql, "(");
+    TRY(add_indexed(q, arena, query, after));
+    buf_append_string(&q->sql, " UNION ");
+    TRY(add_unindexed(q, arena, query, after));
+    q->sort = "1";
+    q->id = "2";
+    add_order(q, query, limit);
+    buf_append_string(&q->sql, ") p CROSS JOIN mneme_record r ON r.kind = ? AND r.id = p.id");
+    add_value(q, value_of_string(store_kind_name(query->kind)));
+    q->sort = "p.time_us";
+    q->id = "p.id";
+    add_order(q, query, limit);
+    return 0;
+}
+
+/* ---- The SELECT ------------------------------------------------------------------------------ */
+
+static int build_by_record(struct select *q, struct arena *arena, const struct store_query *query,
+                           const struct position *after, size_t limit) {
+    add_table(q, query);
+    for (size_t i = 0; i < query->filter_count; i++)
+        TRY(add_filter(q, arena, "r.attributes", &query->filters[i]));
+    if (query->id_prefix.size)
+        TRY(add_prefix(q, arena, query->id_prefix));
+    add_bounds(q, query, "r.time_us", after);
+    add_order(q, query, limit);
+    return 0;
+}
+
+static int select_build(struct select *q, struct arena *arena, const struct store_query *query,
+                        const struct position *after, size_t limit) {
+    bool by_attribute = query->filter_count && !query->has_parent && !query->id_prefix.size;
+    buf_printf(&q->sql, "SELECT %s FROM ",
+               query->without_bodies ? row_columns_without_body : row_columns);
+    TRY(by_attribute ? build_by_attribute(q, arena, query, after, limit)
+                     : build_by_record(q, arena, query, after, limit));
     buf_append_byte(&q->sql, 0);
     return q->sql.status;
 }

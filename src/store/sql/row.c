@@ -76,18 +76,31 @@ static int attribute_bytes(struct arena *arena, struct slice text, struct slice 
     return 0;
 }
 
+static int put_attribute(struct buf *b, struct arena *arena, const struct attribute *attribute) {
+    struct slice name, value;
+    TRY(attribute_text(arena, attribute->name, &name));
+    TRY(attribute_text(arena, attribute->value, &value));
+    buf_append_byte(b, '[');
+    json_put_string(b, name);
+    buf_append_byte(b, ',');
+    json_put_string(b, value);
+    buf_append_byte(b, ']');
+    return 0;
+}
+
+int attribute_json(struct arena *arena, const struct attribute *attribute, struct slice *out) {
+    AUTO_BUF struct buf b = BUF_INIT(SIZE_MAX / 2);
+    TRY(put_attribute(&b, arena, attribute));
+    return b.status ? b.status : arena_copy(arena, buf_slice(&b), out);
+}
+
 int attributes_text(struct arena *arena, const struct stored_record *record, struct slice *out) {
     AUTO_BUF struct buf b = BUF_INIT(SIZE_MAX / 2);
     buf_append_byte(&b, '[');
     for (size_t i = 0; i < record->attribute_count; i++) {
-        struct slice name, value;
-        TRY(attribute_text(arena, record->attributes[i].name, &name));
-        TRY(attribute_text(arena, record->attributes[i].value, &value));
-        buf_append_string(&b, i ? ",[" : "[");
-        json_put_string(&b, name);
-        buf_append_byte(&b, ',');
-        json_put_string(&b, value);
-        buf_append_byte(&b, ']');
+        if (i)
+            buf_append_byte(&b, ',');
+        TRY(put_attribute(&b, arena, &record->attributes[i]));
     }
     buf_append_byte(&b, ']');
     return b.status ? b.status : arena_copy(arena, buf_slice(&b), out);

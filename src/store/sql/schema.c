@@ -5,9 +5,9 @@
  *
  *  1. mneme_record has one row for each record and tombstone; its key is the record's last change
  *     number, so the table is the change log, too, and in its order.
- *  2. mneme_attribute has a row for each attribute of each live record; mneme_chunk what does not
- *     fit into a record's body; mneme_kind counts. Two triggers on mneme_record keep the three, and
- *     would for a hand that changes the table, too.
+ *  2. mneme_attribute has a row for each attribute of each live record, but see 8; mneme_chunk what
+ *     does not fit into a record's body; mneme_kind counts. Two triggers on mneme_record keep the
+ *     counts, and take away what belonged to a record that goes; for a hand that deletes, too.
  *  3. mneme_store has one row: the last change number, the greatest clock, and, in its columns
  *     old_… and next_…, what the trigger of mneme_apply knows of the mutation it is at.
  *  4. mneme_apply is a view without rows; a row inserted there is a mutation. Its trigger is the
@@ -23,7 +23,14 @@
  *     "…:tag", "…:fence". Its pushes are rows of mneme_apply with the condition 'still', which
  *     passes over a mutation where 'change' would end the INSERT. Their outcomes are not rows, but
  *     a letter each in the column `told`: 'n' for one that has the next change number, '+' for a
- *     purge, '-' for what was passed over.
+ *     purge, '-' for what was passed over. Where there are many plain ones (feed_plain.c) they are
+ *     rows of mneme_record at once; each has a number of its own, also when it is passed over.
+ *  8. mneme_attribute has what records up to the change number `indexed` have, and perhaps later
+ *     ones: rows of mneme_apply are indexed at once, but for those of exchanges. An index row goes
+ *     to a page of its own as a rule, which for many records at once is most of the work; done
+ *     together, in the order of the index, it is a fifth of that. So exchanges leave it to the
+ *     trigger of mneme_end, which takes up to 1,000 at once, and none behind an exchange with many
+ *     pushes, unless 8,000 wait. Who asks by attribute looks through those that wait (query.c).
  */
 #include "store/sql/sql_impl.h"
 
@@ -35,7 +42,9 @@ static const char *const format_1[] = {
     " now_clock INTEGER NOT NULL DEFAULT 0, applied INTEGER NOT NULL DEFAULT 0,"
     " old_change INTEGER, old_live INTEGER, old_flags INTEGER, old_clock INTEGER, old_device TEXT,"
     " old_parent BLOB, old_place INTEGER, old_time_us INTEGER,"
-    " next_clock INTEGER, next_device TEXT, next_place INTEGER, told TEXT NOT NULL DEFAULT '')",
+    " next_clock INTEGER, next_device TEXT, next_place INTEGER, told TEXT NOT NULL DEFAULT '',"
+    " indexed INTEGER NOT NULL DEFAULT 0, next_indexed INTEGER NOT NULL DEFAULT 0,"
+    " plain_from INTEGER NOT NULL DEFAULT 0, plain INTEGER NOT NULL DEFAULT 0)",
 
     "CREATE TABLE mneme_record(change INTEGER PRIMARY KEY, kind TEXT NOT NULL, id BLOB NOT NULL,"
     " time_us INTEGER NOT NULL, live INTEGER NOT NULL, flags INTEGER NOT NULL,"
@@ -70,9 +79,6 @@ static const char *const format_1[] = {
     " tag TEXT NOT NULL, fence INTEGER NOT NULL, seen_us INTEGER NOT NULL) WITHOUT ROWID",
 
     "CREATE TRIGGER mneme_record_insert AFTER INSERT ON mneme_record BEGIN"
-    " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
-    "  SELECT NEW.kind, json_extract(value, '$[0]'), json_extract(value, '$[1]'), NEW.time_us,"
-    "   NEW.id FROM json_each(NEW.attributes) WHERE NEW.live = 1;"
     " UPDATE mneme_kind SET records = records + NEW.live, tombstones = tombstones + 1 - NEW.live,"
     "  stored_bytes = stored_bytes + NEW.live * NEW.body_size,"
     "  plain_bytes = plain_bytes + NEW.live * NEW.plain_size WHERE kind = NEW.kind;"
@@ -100,6 +106,16 @@ static const char *const format_1[] = {
     " UPDATE mneme_transaction SET (outcome, after) = (SELECT CASE WHEN before IS NULL THEN"
     "   (SELECT group_concat(number || ':' || outcome, ' ') FROM mneme_outcome) ELSE told END,"
     "   change FROM mneme_store) WHERE id = NEW.id;"
+    " UPDATE mneme_store SET next_indexed = (SELECT CASE"
+    "   WHEN ifnull(change - before, 0) >= 50 AND change - indexed < 8000 THEN indexed"
+    "   ELSE min(change, indexed + 1000) END FROM mneme_transaction WHERE id = NEW.id);"
+    " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
+    "  SELECT r.kind, a.value->>0, a.value->>1, r.time_us, r.id"
+    "   FROM mneme_store s CROSS JOIN mneme_record r NOT INDEXED CROSS JOIN"
+    "   json_each(r.attributes) a"
+    "   WHERE r.change > s.indexed AND r.change <= s.next_indexed AND r.live = 1"
+    "   ORDER BY 1, 2, 3, 4, 5;"
+    " UPDATE mneme_store SET indexed = next_indexed;"
     " END",
 
     /* The plus signs make servers leave out the declared types, which for a short answer are much
@@ -147,6 +163,8 @@ static const char *const format_1[] = {
     "     AND kind = json_extract(NEW.expect, '$[0]') AND live = 1)"
     "   WHEN 'no_attribute' THEN EXISTS (SELECT 1 FROM mneme_attribute WHERE kind = NEW.kind"
     "    AND name = json_extract(NEW.expect, '$[0]') AND value = json_extract(NEW.expect, '$[1]'))"
+    "    OR EXISTS (SELECT 1 FROM mneme_record NOT INDEXED WHERE mneme_record.change > indexed"
+    "     AND kind = NEW.kind AND live = 1 AND instr(attributes, NEW.expect))"
     "   ELSE 0 END"
     "   THEN json_extract('0', 'mneme:' || NEW.number || ':conflict')"
     "  WHEN NEW.condition = 'still' AND ifnull(old_change, 0) <> NEW.expect THEN 0"
@@ -154,7 +172,7 @@ static const char *const format_1[] = {
     "  WHEN NEW.exact IS NOT 1 AND NEW.clock IS NOT NULL AND old_change IS NOT NULL"
     "   THEN (NEW.clock, NEW.device) > (old_clock, old_device)"
     "  ELSE 1 END;"
-    " UPDATE mneme_store SET change = change + 1,"
+    " UPDATE mneme_store SET change = change + 1, indexed = indexed + (indexed = change),"
     "  clock = max(clock, ifnull(NEW.clock, max(clock + 1, now_clock))),"
     "  next_clock = ifnull(NEW.clock, max(clock + 1, now_clock)),"
     "  next_device = ifnull(NEW.device, device),"
@@ -176,6 +194,9 @@ static const char *const format_1[] = {
     "  ifnull(NEW.attributes, '[]'), ifnull(NEW.plain_size, 0), ifnull(NEW.body_size, 0),"
     "  ifnull(NEW.checksum, 0), ifnull(NEW.chunks, 0), ifnull(NEW.body, x'')"
     "  FROM mneme_store WHERE applied = 1 AND NEW.op IN ('put', 'delete');"
+    " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
+    "  SELECT NEW.kind, value->>0, value->>1, NEW.time_us, NEW.id"
+    "   FROM mneme_store CROSS JOIN json_each(NEW.attributes) WHERE applied = 1 AND NEW.op = 'put';"
     " INSERT INTO mneme_outcome SELECT NEW.number, CASE WHEN applied = 0 THEN '-'"
     "  WHEN NEW.op IN ('put', 'delete') THEN change || ':' || next_place || ':' || next_clock"
     "  ELSE '+' END FROM mneme_store WHERE NEW.condition IS NOT 'still';"
@@ -198,6 +219,12 @@ static const char *const format_1[] = {
     "  clock = CASE changes() WHEN 1 THEN max(clock, NEW.clock) ELSE clock END,"
     "  told = told || CASE changes() WHEN 1 THEN 'n' ELSE '-' END;"
     " END",
+
+    /* What became of the pushes that were put in plainly. */
+    "CREATE VIEW mneme_plain AS WITH RECURSIVE push(change, last) AS (SELECT plain_from + 1,"
+    " plain_from + plain FROM mneme_store UNION ALL SELECT change + 1, last FROM push"
+    " WHERE change < last) SELECT group_concat(CASE WHEN EXISTS (SELECT 1 FROM mneme_record r"
+    " WHERE r.change = push.change) THEN 'n' ELSE '-' END, '') AS told FROM push",
 
     /* An exchange with a peer begins: the checks of feed.h, in its order, then the peer's row. */
     "CREATE VIEW mneme_exchange AS SELECT x'' AS id, 0 AS time_us, '' AS peer, '' AS epoch,"

@@ -58,6 +58,7 @@ struct program {
     struct sql_step *steps;
     size_t count, capacity;
     bool failed;
+    bool ends; /* of sql_program */
 };
 
 /* Add a step, run only if the one before it was done (`then`) or always. `sql` and args must live
@@ -107,6 +108,8 @@ static inline struct sql_value value_of_id(const mneme_id *id) {
 int attribute_text(struct arena *arena, struct slice bytes, struct slice *out);
 /* The attributes of a record as JSON, [["name","value"],…], in the arena. */
 int attributes_text(struct arena *arena, const struct stored_record *record, struct slice *out);
+/* One of them, as it stands in that text. MNEME_NO_MEMORY. */
+int attribute_json(struct arena *arena, const struct attribute *attribute, struct slice *out);
 
 int64_t body_checksum(struct slice body);
 

@@ -43,7 +43,7 @@ static void change_log_that_fails__as_a_store_too(void **state) {
     atomic_store(&scene->below->changes_status, MNEME_IO);
     apply_ok(scene->other, put_of(MNEME_PATTERN, 1));
     assert_int_equal(store_get(scene->cached, &name, 1, &set, &found, NULL), 0);
-    assert_int_equal(set.records[found].version.clock, stored_clock(scene, MNEME_PATTERN, 1));
+    assert_int_equal(set.records[found].change, stored_clock(scene, MNEME_PATTERN, 1));
 }
 
 /* ---- A store that cannot be read --------------------------------------------------------- */

@@ -270,7 +270,7 @@ struct crowd {
 static void write_one(struct crowd *crowd, struct store *store, unsigned n) {
     struct mutation put = put_red(MNEME_PATTERN, n + 1);
     CHECK(apply_one(store, &put) == 0);
-    uint64_t clock = put.record.version.clock, known = atomic_load(&crowd->acknowledged[n]);
+    uint64_t clock = put.record.change, known = atomic_load(&crowd->acknowledged[n]);
     while (known < clock && !atomic_compare_exchange_weak(&crowd->acknowledged[n], &known, clock))
         ;
 }

@@ -209,7 +209,7 @@ static void cached_apply__record_twice_in_a_batch_is_the_last(void **state) {
     struct mutation both[] = {put_text(MNEME_PATTERN, 1, "first"),
                               put_text(MNEME_PATTERN, 1, "second")};
     assert_int_equal(apply_mutations(scene->cached, both, 2, NULL), 0);
-    assert_int_equal(acquire_clock(scene, MNEME_PATTERN, 1), both[1].record.version.clock);
+    assert_int_equal(acquire_clock(scene, MNEME_PATTERN, 1), both[1].record.change);
     struct mutation gone[] = {put_text(MNEME_PATTERN, 2, "there"), purge_of(MNEME_PATTERN, 2)};
     assert_int_equal(apply_mutations(scene->cached, gone, 2, NULL), 0);
     assert_int_equal(acquire_clock(scene, MNEME_PATTERN, 2), 0);

@@ -9,6 +9,8 @@ static const struct sql_step select_step = {.sql = {(const uint8_t *)"SELECT 1",
 static const struct sql_step begin_step = {.sql = {(const uint8_t *)"BEGIN", 5}};
 static const struct sql_program read_program = {.steps = &select_step, .count = 1};
 static const struct sql_program write_program = {.steps = &select_step, .count = 1, .writes = true};
+static const struct sql_program ending_program = {
+    .steps = &begin_step, .count = 1, .writes = true, .ends = true};
 static const struct sql_program begin_program = {.steps = &begin_step, .count = 1};
 
 enum { SECOND_US = 1000000 };
@@ -57,6 +59,31 @@ static void hrana_streams__are_not_for_what_may_leave_something(void **state) {
     assert_false(hrana_streams_take(&s, &write_program, start_us).kept);
     assert_false(hrana_streams_take(&s, &begin_program, start_us).kept);
     assert_true(take(&s, start_us).kept);
+}
+
+static void hrana_streams__are_for_writes_that_end(void **state) {
+    (void)state;
+    static const struct sql_step steps[] = {{.sql = {(const uint8_t *)"BEGIN", 5}},
+                                            {.sql = {(const uint8_t *)"COMMIT", 6}},
+                                            {.sql = {(const uint8_t *)"ROLLBACK", 8}}};
+    static const struct {
+        enum sql_outcome commit, rollback;
+        bool clean;
+    } rows[] = {{SQL_DONE, SQL_SKIPPED, true},
+                {SQL_FAILED, SQL_DONE, true},
+                {SQL_SKIPPED, SQL_DONE, true},
+                {SQL_SKIPPED, SQL_SKIPPED, false},
+                {SQL_FAILED, SQL_FAILED, false}};
+    struct sql_program program = {.steps = steps, .count = 3, .writes = true, .ends = true};
+    struct hrana_streams s = {.count = 0};
+    warm(&s);
+    assert_true(hrana_streams_take(&s, &ending_program, start_us).kept);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct sql_step_result results[3] = {
+            {.outcome = SQL_DONE}, {.outcome = rows[i].commit}, {.outcome = rows[i].rollback}};
+        struct sql_results set = {.steps = results, .count = 3};
+        assert_int_equal(hrana_stream_is_clean(&program, &set), rows[i].clean);
+    }
 }
 
 static void hrana_streams__are_given_up_before_the_server_does(void **state) {
@@ -143,6 +170,7 @@ int main(void) {
         cmocka_unit_test(hrana_streams__are_kept_for_reads_in_a_row),
         cmocka_unit_test(hrana_streams__are_not_for_reads_now_and_then),
         cmocka_unit_test(hrana_streams__are_not_for_what_may_leave_something),
+        cmocka_unit_test(hrana_streams__are_for_writes_that_end),
         cmocka_unit_test(hrana_streams__are_given_up_before_the_server_does),
         cmocka_unit_test(hrana_streams__are_few),
         cmocka_unit_test(hrana_streams__forget_what_is_no_baton),

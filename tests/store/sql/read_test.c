@@ -65,7 +65,7 @@ static void query__is_answered_by_an_index_in_its_order(void **state) {
         " AND r.live = 1 AND (r.place, r.id) > (3, x'00') ORDER BY r.place, r.id",
         "mneme_record r INDEXED BY mneme_record_name WHERE r.kind = 'episode' AND r.live = 1"
         " AND r.id >= x'00' AND r.id < x'01' ORDER BY r.id",
-        "mneme_attribute a CROSS JOIN mneme_record r ON r.kind = a.kind AND r.id = a.id WHERE"
+        "mneme_attribute a CROSS JOIN mneme_record r ON r.kind = 'episode' AND r.id = a.id WHERE"
         " a.kind = 'episode' AND a.name = 'tag' AND a.value = 'a' AND a.time_us >= 5"
         " AND (a.time_us, a.id) < (9, x'00') ORDER BY a.time_us DESC, a.id DESC",
     };

@@ -48,7 +48,7 @@ static inline void scene_close(struct scene *scene) {
 
 static inline int scene_run(struct scene *scene, const struct sql_step *steps, size_t count,
                             bool writes, struct sql_results *results, mneme_error *error) {
-    struct sql_program program = {steps, count, writes};
+    struct sql_program program = {.steps = steps, .count = count, .writes = writes};
     return sql_run(scene->driver, &program, results, error);
 }
 

@@ -87,7 +87,7 @@ static int try_write(struct hrana *hrana, struct hrana_probe *out, mneme_error *
         {.sql = slice_of_string("BEGIN IMMEDIATE")},
         {.sql = slice_of_string("CREATE TABLE mneme_probe(a)"), .guard = SQL_IF_DONE},
         {.sql = slice_of_string("ROLLBACK")}};
-    const struct sql_program program = {steps, COUNT_OF(steps), true};
+    const struct sql_program program = {.steps = steps, .count = COUNT_OF(steps), .writes = true};
     AUTO_RESULTS struct sql_results results = {0};
     int status = run_on(&hrana->primary, &program, &results, error);
     out->writes = status == 0 && results.steps[1].outcome == SQL_DONE;

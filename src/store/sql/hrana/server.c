@@ -192,7 +192,8 @@ static int exchange(struct hrana_exchange *x, struct buf *body, uint32_t total_m
         .total_ms = total_ms,
         .attempts_max = x->call->attempts_max};
     int status = net_call(server->client, &request, hrana_judge, x, response, error);
-    give_stream(x, status ? slice_of(NULL, 0) : x->call->answer.baton);
+    bool keeps = status == 0 && hrana_stream_is_clean(x->call->program, x->call->answer.results);
+    give_stream(x, keeps ? x->call->answer.baton : slice_of(NULL, 0));
     x->call->repeats += response->attempts ? response->attempts - 1 : 0;
     return status;
 }

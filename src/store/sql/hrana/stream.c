@@ -5,7 +5,7 @@
 
 static const int64_t idle_max_us = 8000000; /* the server's limit is 10 s */
 static const int64_t quick_us = 1000000;
-enum { QUICK_READS = 3 }; /* after so many a stream is worth its place */
+enum { QUICK_READS = 3 }; /* after so many programs a stream is worth its place */
 
 /* Only what leaves nothing behind: a transaction, or a setting, would be the next program's. */
 static bool is_plain_read(const struct sql_program *program) {
@@ -15,6 +15,20 @@ static bool is_plain_read(const struct sql_program *program) {
             memcmp(program->steps[i].sql.data, select, sizeof select - 1) != 0)
             return false;
     return !program->writes && program->count > 0;
+}
+
+static bool is_step(const struct sql_step *step, const char *sql) {
+    return slice_equal(step->sql, slice_of_string(sql));
+}
+
+bool hrana_stream_is_clean(const struct sql_program *program, const struct sql_results *results) {
+    bool ended = !program->writes;
+    for (size_t i = 0; i < program->count && i < results->count; i++)
+        ended =
+            ended ||
+            (results->steps[i].outcome == SQL_DONE &&
+             (is_step(&program->steps[i], "COMMIT") || is_step(&program->steps[i], "ROLLBACK")));
+    return ended;
 }
 
 static void drop_old(struct hrana_streams *s, int64_t now_us) {
@@ -30,7 +44,7 @@ static void drop_old(struct hrana_streams *s, int64_t now_us) {
 struct hrana_stream hrana_streams_take(struct hrana_streams *s, const struct sql_program *program,
                                        int64_t now_us) {
     struct hrana_stream out = {.kept = false};
-    if (!is_plain_read(program))
+    if (!program->ends && !is_plain_read(program))
         return out;
     s->quick = now_us - s->last_us > quick_us ? 0 : s->quick + (s->quick < QUICK_READS);
     s->last_us = now_us;

@@ -1,17 +1,22 @@
 /*
- * stream.h - connections that a server keeps open for us between programs that only read.
+ * stream.h - connections that a server keeps open for us between programs.
  *
  * A request without a stream makes the server open its database, and read and parse the whole
  * schema, before it can answer: for a read of one record that is most of the work. A request that
  * does not close its stream is answered with a baton; who sends it with the next request finds the
  * connection as it was left. Each answer has a new baton.
  *
+ * Which programs. Those that only read, and those that write and say that they end their
+ * transaction themselves (`ends` of sql_program): a COMMIT or ROLLBACK that was done leaves the
+ * connection clean; without one its stream is not kept. Other writers send one request each, whose
+ * close ends all.
+ *
  * What may go wrong. A server forgets a stream after 10 seconds, or when it starts again, and knows
  * each baton once, so a request whose answer was lost cannot be sent with it again. It then says so
  * (see hrana_judge): nothing was done. A second attempt always goes without a stream.
  *
  * Limits. An open stream is one of 128 connections that sqld gives to all its clients. So few are
- * kept, for as long as reads follow each other, and those who read now and then have none.
+ * kept, for as long as programs follow each other, and those who ask now and then have none.
  */
 #ifndef MNEME_STORE_SQL_HRANA_STREAM_H
 #define MNEME_STORE_SQL_HRANA_STREAM_H
@@ -30,7 +35,7 @@ struct hrana_streams {
     char idle[HRANA_STREAMS_MAX][HRANA_BATON_SIZE]; /* the newest last */
     int64_t idle_us[HRANA_STREAMS_MAX];             /* since when */
     size_t count, open;                             /* idle ones; all of them */
-    unsigned quick;                                 /* reads that came soon after another */
+    unsigned quick;                                 /* programs that came soon after another */
     int64_t last_us;
 };
 
@@ -38,6 +43,8 @@ struct hrana_streams {
  * one hold no stream. */
 struct hrana_stream hrana_streams_take(struct hrana_streams *s, const struct sql_program *program,
                                        int64_t now_us);
+/* Whether no transaction is open after a program with these results. */
+bool hrana_stream_is_clean(const struct sql_program *program, const struct sql_results *results);
 /* It came back with this baton; {NULL, 0}: without, or not at all. */
 void hrana_streams_give(struct hrana_streams *s, const struct hrana_stream *used,
                         struct slice baton, int64_t now_us);
