@@ -42,8 +42,11 @@ static int children_look(struct plan *plan, const mneme_id *parent, mneme_kind k
                                 .limit = STORE_PAGE_MAX};
     struct store *local = plan->sync->options.local;
     struct record_set *set = &plan->children;
+    const struct kind_stats *there = &plan->stats.kinds[kind];
     size_t first = set->count;
-    bool more = true;
+    /* A machine that takes in all there is asks this for every episode. What joins while we look
+     * is met by the guard. */
+    bool more = dead ? there->tombstones > 0 : there->records > 0;
     while (more) {
         size_t before = set->count;
         TRY(store_query(local, &query, set, &more, error));
@@ -75,6 +78,29 @@ static int children_look(struct plan *plan, const mneme_id *parent, mneme_kind k
     for (size_t i = 0; i < *count; i++)
         (*out)[i].mark = marks[i];
     return 0;
+}
+
+/* An open episode is completed, or deleted, by what came: a step that joins it meanwhile, as it may
+ * here until then, would be in neither. `children` are those that are no items of the plan. */
+static void guard_steps(struct plan *plan, struct item *episode, const struct item *children,
+                        size_t count) {
+    const struct stored_record *mine = episode->mine;
+    if (!record_is_live(mine) || mine->flags & MNEME_FLAG_SEALED)
+        return;
+    episode->guarded = true;
+    episode->steps_here = count;
+    for (size_t i = 0; i < count; i++)
+        if (children[i].mine->place > episode->last_place)
+            episode->last_place = children[i].mine->place;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct stored_record *step = plan->items[i].mine;
+        if (plan->items[i].kind != MNEME_STEP || !record_is_live(step) ||
+            !id_equal(&step->parent, &episode->id))
+            continue;
+        episode->steps_here++;
+        if (step->place > episode->last_place)
+            episode->last_place = step->place;
+    }
 }
 
 /* Make items of the plan of what was found to change besides. */
@@ -153,6 +179,7 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
     bool changed = false;
     TRY(children_look(plan, &episode->id, MNEME_STEP, false, &children, &child_count, error));
     TRY(children_look(plan, &episode->id, MNEME_STEP, true, &dead, &dead_count, error));
+    guard_steps(plan, episode, children, child_count);
     TRY(sides_of(plan, &episode->id, children, child_count, dead, dead_count, &steps, &count,
                  error));
     if (count == 0)
@@ -207,6 +234,8 @@ static int delete_children(struct plan *plan, size_t at, mneme_kind kind, mneme_
     struct item episode = plan->items[at], *children;
     size_t count, kept = 0;
     TRY(children_look(plan, &episode.id, kind, false, &children, &count, error));
+    if (kind == MNEME_STEP)
+        guard_steps(plan, &plan->items[at], children, count);
     for (size_t i = 0; i < count; i++) {
         struct shared_mark mark = children[i].mark;
         if (mark.mark == MARK_CLEAN && mark.at && mark.at < episode.theirs->change) {
@@ -271,6 +300,7 @@ static int drop_outlived(struct plan *plan, size_t at, mneme_kind kind, mneme_er
 
 int plan_families(struct plan *plan, mneme_error *error) {
     size_t page = plan->count;
+    TRY(store_stats(plan->sync->options.local, &plan->stats, error));
     for (size_t i = 0; i < page; i++) {
         struct item *parent, *item = &plan->items[i];
         if (item->ignored || !is_child(item->kind) || id_is_zero(&item->result.record->parent))

@@ -276,8 +276,22 @@ static int write_item(struct plan *plan, const struct item *item, struct writes 
     return 0;
 }
 
+/* Before anything else: what the batch itself does to the steps is no race. */
+static void write_guard(const struct item *item, struct writes *w) {
+    struct mutation *guard =
+        item->guarded ? writes_add(w, MUTATION_CHECK, item->kind, &item->id) : NULL;
+    if (!guard)
+        return;
+    guard->condition = CONDITION_CHILDREN;
+    guard->expect_kind = MNEME_STEP;
+    guard->expect_count = item->steps_here;
+    guard->expect_place = item->last_place;
+}
+
 int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
                mneme_error *error) {
+    for (size_t i = 0; i < plan->count; i++)
+        write_guard(&plan->items[i], w);
     for (size_t i = 0; i < plan->count; i++)
         TRY(write_item(plan, &plan->items[i], w, progress, error));
     return 0;

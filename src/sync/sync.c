@@ -226,9 +226,10 @@ static int ask_peers(struct sync *s, uint64_t head, mneme_error *error) {
     TRY(feed_peers(s->options.feed, peers, FEED_PEERS_MAX, &next.peer_count, error));
     for (size_t i = 0; i < next.peer_count; i++) {
         struct sync_peer *p = &next.peers[i];
-        *p = (struct sync_peer){.seen_us = peers[i].seen_us,
-                                .behind = head > peers[i].cursor ? head - peers[i].cursor : 0,
-                                .self = peers[i].peer == s->state.peer};
+        bool self = peers[i].peer == s->state.peer;
+        uint64_t cursor = self ? s->state.cursor : peers[i].cursor; /* ours is told later */
+        *p = (struct sync_peer){
+            .seen_us = peers[i].seen_us, .behind = head > cursor ? head - cursor : 0, .self = self};
         memcpy(p->name, peers[i].name, sizeof p->name);
     }
     next.peers_us = wall_us(s);

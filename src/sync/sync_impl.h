@@ -140,6 +140,9 @@ struct item {
     struct merge_side result;    /* what it will be; record NULL: nothing */
     bool ignored;                /* stays as it is, whatever theirs is */
     bool changed;                /* the result is not `theirs`: it has to go out */
+    bool guarded;                /* an episode: no step may join before this goes in … */
+    uint64_t steps_here;         /* … so many live ones are here, … */
+    uint64_t last_place;         /* … and this is their greatest place */
     bool removed;                /* a step that went into its episode */
     struct merge_loss losses[2]; /* those that are any … */
     struct merge_side lost[2];   /* … with the side that lost */
@@ -153,6 +156,7 @@ struct plan {
     struct record_set mine, bases, children;
     struct item *items;
     size_t count, capacity;
+    struct store_stats stats; /* of the local store: what kinds of records it has at all */
 };
 void plan_fini(struct plan *plan);
 #define AUTO_PLAN CLEANUP(plan_fini)

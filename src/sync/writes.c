@@ -68,7 +68,8 @@ static int send(struct sync *s, struct batch *batch, bool *raced, mneme_error *e
         status = batch->status;
     const struct mutation *failed =
         status && batch->failed < batch->count ? &batch->mutations[batch->failed] : NULL;
-    *raced = failed && failed->condition == CONDITION_CHANGE;
+    *raced = failed &&
+             (failed->condition == CONDITION_CHANGE || failed->condition == CONDITION_CHILDREN);
     if (*raced)
         return 0;
     if (status && error)

@@ -20,7 +20,7 @@
 #include "support/sync_site.h"
 #include "support/sync_wire.h"
 
-enum { SCHEDULES = 240, ROUNDS_MAX = 4, AGENTS_MAX = 8, CALLS_MAX = 12 };
+enum { SCHEDULES = 200, ROUNDS_MAX = 3, AGENTS_MAX = 8, CALLS_MAX = 12 };
 enum { DEVICE_AGENTS = 2, KILL_PERCENT = 30 };
 
 struct world {

@@ -31,7 +31,7 @@ mneme_options sync_site_options(const struct sync_site *site, mneme_sync_mode mo
     options.sync.mode = mode;
     options.sync.poll_ms = 20;
     options.sync.poll_max_ms = 100;
-    options.sync.lease_ms = 150 * SYNC_SLOWER;
+    options.sync.lease_ms = 60 * SYNC_SLOWER;
     return options;
 }
 
