@@ -109,7 +109,9 @@ int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *er
     next.epoch[0] = 0;
     next.cursor = next.told_cursor = 0;
     next.told_us = 0;
-    return writes_apply(s, &w, &next, &raced, error);
+    TRY(writes_apply(s, &w, &next, &raced, error));
+    s->unsure = false; /* these tags were never sent */
+    return 0;
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */

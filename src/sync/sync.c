@@ -148,6 +148,7 @@ static int settle(struct sync *s, const struct outgoing *out, const struct feed_
             next.push_us = wall_us(s);
         TRY(writes_apply(s, &w, &next, &raced, error));
     }
+    s->unsure = false;
     return 0;
 }
 
@@ -264,8 +265,7 @@ static int converse(struct sync *s, struct outgoing *out, enum purpose purpose,
                     struct feed_answer *answer, bool *met, mneme_error *error) {
     *met = false;
     s->unsure = true;
-    TRY(exchange(s, out, purpose, answer, error));
-    s->unsure = false;
+    TRY(exchange(s, out, purpose, answer, error)); /* `settle` makes sure */
     if (answer->verdict == FEED_FENCED) {
         /* Nobody took over from us here: then our memory was set back, and is another peer. */
         uint64_t fence = s->fence;
