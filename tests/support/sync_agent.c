@@ -107,8 +107,8 @@ static void cover_all(struct work *w) {
 /* ---- Writes -------------------------------------------------------------------------------- */
 
 static void put(struct work *w, const mneme_record *record) {
-    mneme_write how = {.local_only = slot_is_local(w->slot) && rng_chance(&w->rng, 50)};
-    how.local_only = how.local_only || (slot_is_local(w->slot) && !w->now);
+    /* Said anew each time: another process may have deleted it meanwhile, and then it is new. */
+    mneme_write how = {.local_only = slot_is_local(w->slot)};
     sync_deed_begin(w->deed);
     done(w, mneme_put(w->m, record, 1, &how, NULL, &w->error));
 }

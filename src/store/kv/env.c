@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/kv/kv_impl.h"
@@ -125,7 +126,7 @@ static int env_join(struct kv_env *env, mneme_error *error) {
     return status;
 }
 
-static int env_open_lmdb(struct kv_env *env, mneme_error *error) {
+static int open_once(struct kv_env *env, MDB_env **out) {
     MDB_env *mdb = NULL;
     int rc = mdb_env_create(&mdb);
     if (rc == 0)
@@ -137,8 +138,35 @@ static int env_open_lmdb(struct kv_env *env, mneme_error *error) {
     unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (env->no_write ? MDB_RDONLY : 0);
     if (rc == 0)
         rc = mdb_env_open(mdb, env->path, flags, 0600);
-    if (rc) {
+    if (rc)
         mdb_env_close(mdb);
+    else
+        *out = mdb;
+    return rc;
+}
+
+/*
+ * A lock file that LMDB does not know is looked at again:
+ *   1. A is the first to open the store, and begins to fill the lock file, under an exclusive lock;
+ *   2. B waits for a shared one;
+ *   3. A is killed. B gets its lock, and finds a lock file that is half full: MDB_INVALID;
+ *   4. B gives up and closes. Now nobody has a lock, and the next to open fills the file anew.
+ * The store itself was found to be one before this.
+ */
+static int open_patiently(struct kv_env *env, MDB_env **out) {
+    enum { TRIES = 20, PAUSE_NS = 5 * 1000 * 1000 };
+    int rc = open_once(env, out);
+    for (int i = 1; i < TRIES && (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+        rc = open_once(env, out);
+    }
+    return rc;
+}
+
+static int env_open_lmdb(struct kv_env *env, mneme_error *error) {
+    MDB_env *mdb = NULL;
+    int rc = open_patiently(env, &mdb);
+    if (rc) {
         char doing[MNEME_ERROR_TEXT_MAX];
         snprintf(doing, sizeof doing, "cannot open the store %s", env->path);
         return kv_fail(error, rc, doing);
