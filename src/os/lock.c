@@ -60,10 +60,11 @@ void lock_acquire(struct lock *lock) {
 }
 
 void lock_release(struct lock *lock) {
+    int rank = lock->rank; /* who waits for the lock may be about to free it */
     int failed = pthread_mutex_unlock(&lock->mutex);
     ASSERT(failed == 0);
     (void)failed;
-    rank_pop(lock->rank);
+    rank_pop(rank);
 }
 
 void shared_lock_init(struct shared_lock *lock, enum lock_rank rank) {
