@@ -511,7 +511,8 @@ typedef struct mneme_sync_run {
                         done or to end; < 0: for ever */
     bool collect;    /* afterwards forget deletes older than keep_days, there and here */
     bool retry_held; /* first free what the remote refused, or what was excluded */
-    /* Called after each request; a non-zero return stops with MNEME_CANCELLED. May be NULL. */
+    /* Called after each request, or after some (16, or a second's) where there is much to move; a
+       non-zero return stops with MNEME_CANCELLED. May be NULL. */
     int (*progress)(void *context, const mneme_sync_report *so_far);
     void *context;
 } mneme_sync_run;

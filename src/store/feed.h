@@ -21,10 +21,11 @@
  *       FEED_STALE   the remote holds another change of it; for a purge also: it holds none
  *       FEED_REFUSED the remote will not have it (too large, …); `error` says why
  *  3. The peer's row becomes {cursor, next_tag, fence}, its name and time are noted.
- *  4. Records with a change number above `cursor` are read, in their order, without those that this
- *     exchange pushed: at most pull_max, and fewer when their bodies are large. `cursor` of the
- *     answer is where to go on; `more` tells whether there is anything left behind it. What the
- *     peer pushed in an earlier exchange may be among them.
+ *  4. Records with a change number above `cursor`, or `from` if that is greater, are read, in
+ *     their order, without those that this exchange pushed: at most pull_max, and fewer when their
+ *     bodies are large. `cursor` of the answer is where to go on; `more` tells whether there is
+ *     anything left behind it. What the peer pushed in an earlier exchange may be among them.
+ *
  * An exchange with `quiet` has no pushes and pulls nothing (pull_max 0): it leaves out steps 2 to
  * 4, writes nothing, and may be answered by a replica, which may be behind: in its verdict, too.
  *
@@ -62,12 +63,18 @@ struct feed_request {
     uint64_t peer, fence, tag, next_tag;
     char epoch[FEED_EPOCH_SIZE]; /* "": never met */
     char name[FEED_NAME_MAX];    /* of this machine, for people */
-    uint64_t cursor;
-    size_t pull_max; /* 0: pull nothing; at most FEED_PULL_MAX */
+    uint64_t cursor;             /* everything up to it is stored at the peer … */
+    uint64_t from;               /* … and up to this, if it is greater, the peer has been told */
+    size_t pull_max;             /* 0: pull nothing; at most FEED_PULL_MAX */
     bool quiet;
     struct feed_push *pushes;
     size_t push_count;
 };
+
+/* Where the page begins: behind this. */
+static inline uint64_t feed_from(const struct feed_request *request) {
+    return request->from > request->cursor ? request->from : request->cursor;
+}
 
 enum feed_verdict { FEED_OK, FEED_OTHER_EPOCH, FEED_UNKNOWN, FEED_OTHER_TAG, FEED_FENCED };
 

@@ -82,21 +82,22 @@ int lease_hold(struct sync *s, mneme_error *error) {
         bool ours = s->state.holder == s->holder;
         if (lease_runs(s, now) && !ours)
             return taken(s, now, error);
-        if (ours && s->state.lease_until_us - now > s->options.lease_us / 2 && lease_runs(s, now))
+        if (ours && lease_runs(s, now) && s->state.lease_until_us - now > s->options.lease_us / 2)
             return 0;
         struct sync_state next = s->state;
+        bool is_new = next.peer == 0;
         next.holder = s->holder;
         next.lease_until_us = now + s->options.lease_us;
         snprintf(next.worker, sizeof next.worker, "process %ld", (long)getpid());
         if (s->options.remote)
             snprintf(next.remote, sizeof next.remote, "%s", s->options.remote);
-        if (next.peer == 0) {
+        if (is_new) {
             next.peer = chance(s) | 1;
-            next.tag = chance(s) | 1;
-            next.next_tag = chance(s) | 1;
+            sync_tags_make(s, &next);
         }
         TRY(write_state(s, &next, ours ? s->fence : s->fence + 1, &lost, error));
-        s->unsure = s->unsure || !ours; /* who had it may have ended in an exchange */
+        /* Who had it may have ended in an exchange. */
+        s->unsure = s->unsure || (!ours && !is_new);
         if (!lost)
             return 0;
     }

@@ -23,49 +23,72 @@ struct marked {
     uint64_t at[PAGE];
     struct shared_mark marks[PAGE];
     size_t found[PAGE];
-    struct record_set records, bases;
+    const struct record_set *records, *bases;
     size_t count;
 };
 
 static const struct stored_record *marked_record(const struct marked *page, size_t i) {
-    return page->found[i] == SIZE_MAX ? NULL : &page->records.records[page->found[i]];
+    return page->found[i] == SIZE_MAX ? NULL : &page->records->records[page->found[i]];
 }
 
 typedef int marked_visit(struct sync *s, struct marked *page, struct writes *w,
                          struct sync_progress *progress, mneme_error *error);
 
-static int each_page(struct sync *s, enum mark mark, marked_visit *visit,
+/* The next page of names, without those that are no concern of the visit: at the end of a meeting
+ * what was confirmed, which may be nearly all. */
+static int read_page(struct sync *s, enum mark mark, bool confirmed,
+                     const struct record_name *after, struct marked *page, struct record_name *last,
+                     bool *more, struct arena *arena, mneme_error *error) {
+    size_t count, kept = 0;
+    TRY(shared_names(s->options.local, mark, after, PAGE, page->names, page->at, NULL, arena,
+                     &count, error));
+    *more = count == PAGE;
+    if (count)
+        *last = page->names[count - 1];
+    for (size_t i = 0; i < count; i++) {
+        if ((page->at[i] != 0) != confirmed && mark != MARK_GONE)
+            continue;
+        page->names[kept] = page->names[i];
+        page->at[kept++] = page->at[i];
+    }
+    page->count = kept;
+    return 0;
+}
+
+static int visit_page(struct sync *s, struct marked *page, marked_visit *visit,
+                      struct sync_progress *progress, bool *raced, mneme_error *error) {
+    AUTO_RECORDS struct record_set records = {0}, bases = {0};
+    AUTO_SYNC_WRITES struct writes w = {0};
+    struct store *local = s->options.local;
+    *raced = false;
+    TRY(store_get(local, page->names, page->count, &records, page->found, error));
+    TRY(shared_marks(local, page->names, page->count, page->marks, &bases, error));
+    page->records = &records;
+    page->bases = &bases;
+    TRY(visit(s, page, &w, progress, error));
+    return w.count ? writes_apply(s, &w, NULL, raced, error) : 0;
+}
+
+/* Visit what has this mark: what is `confirmed`, at a number of this remote, or what is not. */
+static int each_page(struct sync *s, enum mark mark, bool confirmed, marked_visit *visit,
                      struct sync_progress *progress, mneme_error *error) {
     AUTO_FREE struct marked *page = mem_zalloc(1, sizeof *page);
-    struct record_name after;
-    bool begun = false;
+    struct record_name after, last;
+    bool begun = false, more = true;
     if (!page)
         return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
-    for (page->count = PAGE; page->count == PAGE;) {
-        AUTO_SYNC_WRITES struct writes w = {0};
+    while (more) {
+        AUTO_ARENA struct arena arena = {0};
         bool raced = false;
-        TRY(shared_names(s->options.local, mark, begun ? &after : NULL, PAGE, page->names, page->at,
-                         NULL, &w.arena, &page->count, error));
-        if (page->count == 0)
-            break;
-        page->records = page->bases = (struct record_set){0};
-        int status = store_get(s->options.local, page->names, page->count, &page->records,
-                               page->found, error);
-        if (status == 0)
-            status = shared_marks(s->options.local, page->names, page->count, page->marks,
-                                  &page->bases, error);
-        if (status == 0)
-            status = visit(s, page, &w, progress, error);
-        if (status == 0)
-            status = writes_apply(s, &w, NULL, &raced, error);
-        record_set_fini(&page->records);
-        record_set_fini(&page->bases);
-        TRY(status);
+        TRY(read_page(s, mark, confirmed, begun ? &after : NULL, page, &last, &more, &arena,
+                      error));
+        if (page->count)
+            TRY(visit_page(s, page, visit, progress, &raced, error));
         if (raced) { /* the page is looked at again */
-            page->count = PAGE;
+            more = true;
             continue;
         }
-        after = page->names[page->count - 1];
+        after = last;
         begun = true;
     }
     return 0;
@@ -88,7 +111,7 @@ static int take_back(struct sync *s, struct marked *page, struct writes *w,
             writes_expect(writes_mark(w, MARK_CLEAN, n->kind, &n->id, 0, NULL), mine->change);
         else if (mark->mark == MARK_BASE)
             writes_expect(
-                writes_mark(w, MARK_BASE, n->kind, &n->id, 0, &page->bases.records[mark->base]),
+                writes_mark(w, MARK_BASE, n->kind, &n->id, 0, &page->bases->records[mark->base]),
                 mine->change);
     }
     return 0;
@@ -98,14 +121,13 @@ int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *er
     AUTO_SYNC_WRITES struct writes w = {0};
     bool away = answer->verdict == FEED_UNKNOWN && s->state.cursor < answer->floor;
     bool raced;
-    TRY(each_page(s, MARK_GONE, take_back, NULL, error));
-    TRY(each_page(s, MARK_BASE, take_back, NULL, error));
-    TRY(each_page(s, MARK_CLEAN, take_back, NULL, error));
+    TRY(each_page(s, MARK_GONE, true, take_back, NULL, error));
+    TRY(each_page(s, MARK_BASE, true, take_back, NULL, error));
+    TRY(each_page(s, MARK_CLEAN, true, take_back, NULL, error));
     struct sync_state next = s->state;
     next.phase = away ? PHASE_COMPARING : PHASE_MEETING;
     next.peer = chance(s) | 1;
-    next.tag = chance(s) | 1;
-    next.next_tag = chance(s) | 1;
+    sync_tags_make(s, &next);
     next.epoch[0] = 0;
     next.cursor = next.told_cursor = 0;
     next.told_us = 0;
@@ -128,7 +150,7 @@ static int send_again(struct sync *s, struct marked *page, struct writes *w,
         if (!mine || mark->at)
             continue;
         const struct stored_record *state =
-            mark->mark == MARK_BASE ? &page->bases.records[mark->base] : mine;
+            mark->mark == MARK_BASE ? &page->bases->records[mark->base] : mine;
         TRY(base_of_unshared(s, mine, state, NULL, 0, mine->change, w, error));
     }
     return 0;
@@ -184,11 +206,11 @@ int meet_end(struct sync *s, struct sync_progress *progress, mneme_error *error)
     AUTO_SYNC_WRITES struct writes w = {0};
     bool raced;
     if (s->state.phase == PHASE_COMPARING) {
-        TRY(each_page(s, MARK_CLEAN, delete_lacking, progress, error));
-        TRY(each_page(s, MARK_BASE, delete_lacking, progress, error));
+        TRY(each_page(s, MARK_CLEAN, false, delete_lacking, progress, error));
+        TRY(each_page(s, MARK_BASE, false, delete_lacking, progress, error));
     } else {
-        TRY(each_page(s, MARK_BASE, send_again, progress, error));
-        TRY(each_page(s, MARK_CLEAN, send_again, progress, error));
+        TRY(each_page(s, MARK_BASE, false, send_again, progress, error));
+        TRY(each_page(s, MARK_CLEAN, false, send_again, progress, error));
     }
     struct sync_state next = s->state;
     next.phase = PHASE_IN_STEP;

@@ -1,8 +1,6 @@
 /*
- * outbox.c - what goes out with an exchange, and what its fate means here.
+ * outbox.c - what goes out with an exchange.
  */
-#include <stdio.h>
-
 #include "sync/sync_impl.h"
 
 void outgoing_fini(struct outgoing *out) {
@@ -35,8 +33,8 @@ mneme_version bound_version(const struct sync *s, const struct stored_record *mi
     return version.clock < mine->version.clock ? version : mine->version;
 }
 
-static int open_body(struct sync *s, const struct stored_record *r, struct arena *arena,
-                     struct merge_side *out, mneme_error *error) {
+int body_open(struct sync *s, const struct stored_record *r, struct arena *arena,
+              struct merge_side *out, mneme_error *error) {
     *out = (struct merge_side){.record = r};
     if (!record_is_live(r))
         return 0;
@@ -66,8 +64,8 @@ static int prepare(struct sync *s, struct outgoing *out, const struct stored_rec
     *sent = *mine;
     if (!base || mine->kind == MNEME_DICTIONARY)
         return 0;
-    TRY(open_body(s, mine, &out->arena, &ours, error));
-    TRY(open_body(s, base, &out->arena, &shared, error));
+    TRY(body_open(s, mine, &out->arena, &ours, error));
+    TRY(body_open(s, base, &out->arena, &shared, error));
     TRY(merge_stamp(&shared, &ours, &out->arena, &stamped, error));
     if (stamped.plain.data == ours.plain.data && stamped.plain.size == ours.plain.size) {
         *sent = *stamped.record;
@@ -188,203 +186,51 @@ static int gather_record(struct sync *s, struct outgoing *out, size_t i, struct 
     return 0;
 }
 
-int outbox_gather(struct sync *s, struct outgoing *out, mneme_error *error) {
+static bool is_among(const struct outgoing *out, const struct stored_record *r) {
+    for (size_t i = 0; i < out->count; i++)
+        if (out->sent[i].kind == r->kind && id_equal(&out->sent[i].id, &r->id))
+            return true;
+    return false;
+}
+
+int outbox_gather(struct sync *s, const struct outgoing *behind, struct outgoing *out,
+                  mneme_error *error) {
     AUTO_SYNC_WRITES struct writes w = {0};
     size_t most = s->options.push_max;
-    uint64_t since = s->rescan ? 0 : s->scanned;
     bool raced = false;
-    TRY(shared_outbox(s->options.local, since, most, s->options.push_bytes, &out->set, &out->upto,
-                      &out->more, error));
+    if (!behind && s->rescan)
+        s->scanned = 0;
+    s->rescan = s->rescan && behind;
+    out->since = behind ? behind->upto : s->scanned;
+    TRY(shared_outbox(s->options.local, out->since, most, s->options.push_bytes, &out->set,
+                      &out->upto, &out->more, error));
     out->pushes = arena_zalloc(&out->arena, most, sizeof *out->pushes);
     out->ours = arena_zalloc(&out->arena, most, sizeof *out->ours);
     out->sent = arena_zalloc(&out->arena, most, sizeof *out->sent);
     if (!out->pushes || !out->ours || !out->sent)
         return no_memory(error);
     TRY(marks_of(s, out, error));
-    for (size_t i = 0; i < out->set.count; i++)
-        TRY(gather_record(s, out, i, &w, error));
+    for (size_t i = 0; i < out->set.count; i++) {
+        if (behind && is_among(behind, &out->set.records[i]))
+            out->left = true; /* what becomes of it depends on what became of that */
+        else
+            TRY(gather_record(s, out, i, &w, error));
+    }
     if (w.count) /* a record that was changed meanwhile is in the outbox anew */
         TRY(writes_apply(s, &w, NULL, &raced, error));
-    /* Up to here nothing is left but what is about to go; what was dated lies behind. */
-    s->scanned = raced ? since : out->count ? out->ours[0]->change - 1 : out->upto;
-    s->rescan = false;
-    return gather_gone(s, out, error);
-}
-
-/* ---- Fates ----------------------------------------------------------------------------------- */
-
-/* It is there. Here it is clean, or, changed meanwhile (`now` is its change number here), it has
- * what went as its base; or it has gone into its episode. */
-static void settle_taken(const struct feed_push *push, const struct stored_record *ours,
-                         uint64_t now, struct writes *w) {
-    const struct stored_record *sent = push->record;
-    if (now == 0) {
-        struct mutation *gone =
-            writes_mark(w, MARK_GONE, sent->kind, &sent->id, push->change, NULL);
-        writes_expect(gone, 0);
-        if (gone)
-            gone->record.parent = sent->parent;
-    } else if (now != ours->change) {
-        writes_expect(writes_mark(w, MARK_BASE, sent->kind, &sent->id, push->change, sent), now);
-    } else if (version_compare(sent->version, ours->version) == 0 &&
-               slice_equal(sent->body, ours->body)) {
-        writes_expect(writes_mark(w, MARK_CLEAN, sent->kind, &sent->id, push->change, NULL),
-                      ours->change);
-    } else {
-        writes_expect(writes_record(w, sent, MARK_CLEAN, push->change), ours->change);
-    }
-}
-
-static bool was_pulled(const struct feed_answer *answer, const struct stored_record *r) {
-    for (size_t i = 0; i < answer->records.count; i++)
-        if (answer->records.records[i].kind == r->kind &&
-            id_equal(&answer->records.records[i].id, &r->id))
-            return true;
-    return false;
-}
-
-/* The remote holds another change of it, which comes with the feed, or has come with this answer.
- * All of the feed was read, and it did not: then the remote holds nothing, for it was purged or
- * collected there. So it goes as a new record next time. */
-static void settle_stale(const struct feed_push *push, const struct feed_answer *answer,
-                         const struct stored_record *ours, struct writes *w) {
-    const struct stored_record *sent = push->record;
-    if (answer->more || push->expect == 0 || was_pulled(answer, sent))
-        return;
-    writes_expect(writes_mark(w, MARK_NONE, sent->kind, &sent->id, 0, NULL), ours->change);
-}
-
-static int settle_refused(const struct feed_push *push, const struct stored_record *ours,
-                          struct writes *w, mneme_error *error) {
-    const struct stored_record *sent = push->record;
-    char text[SHARED_REASON_MAX];
-    struct slice reason;
-    snprintf(text, sizeof text, "%s%s", held_refused, push->error.message);
-    if (arena_copy(&w->arena, slice_of_string(text), &reason))
-        return no_memory(error);
-    struct mutation *m = writes_mark(w, MARK_HELD, sent->kind, &sent->id, 0, NULL);
-    writes_expect(m, ours->change);
-    if (m)
-        m->shared.reason = reason;
-    return 0;
-}
-
-/* The change number that a record has here now; 0: it is not there. */
-static int change_now(struct sync *s, const struct stored_record *r, uint64_t *out,
-                      mneme_error *error) {
-    AUTO_RECORDS struct record_set now = {0};
-    struct record_name name = {r->kind, r->id};
-    size_t found;
-    TRY(store_get(s->options.local, &name, 1, &now, &found, error));
-    *out = found == SIZE_MAX ? 0 : now.records[found].change;
-    return 0;
-}
-
-static int settle_one(struct sync *s, const struct feed_push *push,
-                      const struct stored_record *ours, const struct feed_answer *answer,
-                      struct writes *w, mneme_error *error) {
-    uint64_t now;
-    if (!ours) { /* of a gone one nobody asks again, whatever came of it */
-        (void)writes_mark(w, MARK_NONE, push->record->kind, &push->record->id, 0, NULL);
+    out->left = out->left || raced;
+    if (behind)
         return 0;
-    }
-    TRY(change_now(s, ours, &now, error));
-    if (push->fate == FEED_TAKEN)
-        settle_taken(push, ours, now, w);
-    else if (now == ours->change && push->fate == FEED_STALE)
-        settle_stale(push, answer, ours, w);
-    else if (now == ours->change)
-        return settle_refused(push, ours, w, error);
+    TRY(gather_gone(s, out, error));
+    if (out->count == 0)
+        outbox_settled(s, out);
     return 0;
 }
 
-int base_of_unshared(struct sync *s, const struct stored_record *record,
-                     const struct stored_record *sent, const struct stored_record *shared,
-                     uint64_t at, uint64_t now, struct writes *w, mneme_error *error) {
-    struct merge_side state, before = {0}, base;
-    struct stored_record *whole = arena_alloc(&w->arena, sizeof *whole);
-    if (!whole)
-        return no_memory(error);
-    *whole = *sent;
-    if (record_is_live(sent) && sent->kind != MNEME_DICTIONARY) {
-        TRY(open_body(s, sent, &w->arena, &state, error));
-        if (shared)
-            TRY(open_body(s, shared, &w->arena, &before, error));
-        TRY(merge_base(&state, &before, &w->arena, &base, error));
-        TRY(body_close(s, &base, &w->arena, whole, error));
-    }
-    writes_expect(writes_mark(w, MARK_BASE, record->kind, &record->id, at, whole), now);
-    return 0;
-}
-
-int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *error) {
-    AUTO_SYNC_WRITES struct writes w = {0};
-    bool raced;
-    for (size_t i = 0; i < out->count; i++) {
-        const struct feed_push *push = &out->pushes[i];
-        const struct shared_mark *mark;
-        uint64_t now;
-        if (push->op != FEED_PUT)
-            continue;
-        TRY(change_now(s, push->record, &now, error));
-        mark = &out->marks[out->ours[i] - out->set.records];
-        if (now)
-            TRY(base_of_unshared(s, push->record, push->record,
-                                 mark->mark == MARK_BASE ? &out->bases.records[mark->base] : NULL,
-                                 push->expect, now, &w, error));
-    }
-    return writes_apply(s, &w, NULL, &raced, error);
-}
-
-/* What was held because its head was not shared may go now. */
-static int free_family(struct sync *s, const struct stored_record *head, struct writes *w,
-                       mneme_error *error) {
-    const struct attribute subject = {slice_of_string("subject"),
-                                      slice_of(head->id.bytes, sizeof head->id.bytes)};
-    const struct store_query queries[] = {
-        {.kind = MNEME_STEP, .has_parent = true, .parent = head->id},
-        {.kind = MNEME_CHECKPOINT, .has_parent = true, .parent = head->id},
-        {.kind = MNEME_EMBEDDING, .filters = &subject, .filter_count = 1}};
-    for (size_t i = 0; i < COUNT_OF(queries); i++) {
-        struct store_query query = queries[i];
-        bool more = true;
-        query.without_bodies = true;
-        query.limit = STORE_PAGE_MAX;
-        while (more) {
-            AUTO_RECORDS struct record_set page = {0};
-            TRY(store_query(s->options.local, &query, &page, &more, error));
-            for (size_t k = 0; k < page.count; k++)
-                writes_expect(
-                    writes_mark(w, MARK_FREE, page.records[k].kind, &page.records[k].id, 0, NULL),
-                    page.records[k].change);
-            if (page.count)
-                query.after = position_after(&query, &page.records[page.count - 1]);
-        }
-    }
-    s->rescan = true;
-    return 0;
-}
-
-static int free_families(struct sync *s, const struct outgoing *out, struct writes *w,
-                         mneme_error *error) {
-    struct shared_counts counts;
-    TRY(shared_state(s->options.local, &w->arena, NULL, NULL, &counts, error));
-    for (size_t i = 0; i < out->count && counts.held; i++) {
-        const struct feed_push *push = &out->pushes[i];
-        if (push->fate == FEED_TAKEN && push->op == FEED_PUT && id_is_zero(&push->record->parent))
-            TRY(free_family(s, push->record, w, error));
-    }
-    return 0;
-}
-
-int outbox_settle(struct sync *s, const struct outgoing *out, const struct feed_answer *answer,
-                  struct writes *w, struct sync_progress *progress, mneme_error *error) {
-    TRY(free_families(s, out, w, error)); /* before their change numbers move */
-    for (size_t i = 0; i < out->count; i++) {
-        const struct feed_push *push = &out->pushes[i];
-        progress->pushed += push->fate == FEED_TAKEN && out->ours[i];
-        progress->held += push->fate == FEED_REFUSED;
-        TRY(settle_one(s, push, out->ours[i], answer, w, error));
-    }
-    return 0;
+void outbox_settled(struct sync *s, const struct outgoing *out) {
+    bool left = out->left;
+    for (size_t i = 0; i < out->count; i++)
+        left = left || (out->ours[i] && out->pushes[i].fate == FEED_STALE);
+    if (!left && out->since <= s->scanned && out->upto > s->scanned)
+        s->scanned = out->upto;
 }

@@ -22,11 +22,7 @@ static int no_memory(mneme_error *error) {
 
 int plan_open(struct plan *plan, const struct stored_record *record, struct merge_side *out,
               mneme_error *error) {
-    const struct sync_bodies *bodies = &plan->sync->options.bodies;
-    *out = (struct merge_side){.record = record};
-    if (!record_is_live(record))
-        return 0;
-    return bodies->open(bodies->context, record, &plan->arena, &out->plain, error);
+    return body_open(plan->sync, record, &plan->arena, out, error);
 }
 
 /* ---- Items ----------------------------------------------------------------------------------- */

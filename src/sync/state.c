@@ -33,6 +33,7 @@ static const struct member members[] = {
     TIME(17, error_us),   TIME(18, next_us),       TIME(19, skew_us),     TIME(20, peers_us),
     TIME(21, collect_us), TEXT(22, error_text),    UINT(23, pushed),      UINT(24, pulled),
     UINT(25, merged),     UINT(26, bytes_up),      UINT(27, bytes_down),  UINT(28, plain_bytes),
+    UINT(29, spare_tag),
 };
 enum { FIELD_PHASE = 40, FIELD_SKEW_KNOWN = 41, FIELD_ERROR_CODE = 42, FIELD_PEER = 43 };
 enum { PEER_NAME = 1, PEER_SEEN = 2, PEER_BEHIND = 3, PEER_SELF = 4 };

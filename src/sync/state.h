@@ -19,6 +19,7 @@ struct sync_state {
     char worker[96];
     /* Who we are to the remote, and where we stand; see feed.h. */
     uint64_t peer, tag, next_tag;
+    uint64_t spare_tag; /* that comes behind next_tag; see exchange.c */
     char epoch[FEED_EPOCH_SIZE];
     enum sync_phase phase;
     uint64_t cursor, head, floor;

@@ -1,8 +1,10 @@
 /*
  * sync.h - brings a local store and a remote together: pushes the outbox, pulls the feed, merges.
  *
- * What it is. An engine without a thread: `sync_step` does one exchange with the remote and all
- * that follows from it. Whoever owns it (src/api) calls it in a loop. All it knows for longer than
+ * What it is. An engine: `sync_step` does an exchange with the remote and all that follows from it;
+ * or several, up to 16 or for a second, where there is enough to move: then the next one is
+ * under way, in a thread that ends with it, while the last one's answer is stored. Whoever owns it
+ * (src/api) calls it in a loop. All it knows for longer than
  * a step lies in the local store, in the same transactions as the records (store/shared.h); so it
  * may be killed at any point, and another process may go on.
  *
@@ -15,7 +17,7 @@
  * A step. (1) Take or renew the lease. (2) Read the outbox, at most push_max records: leave out
  * what must not leave (local ones, what the filter excludes, tombstones of what was never shared)
  * by marking it held; stamp what has a base (merge.h); bring versions from the future back to
- * ahead_us beyond the remote's clock. (3) One exchange. (4) What was taken becomes clean, or its
+ * ahead_us beyond the remote's clock. (3) An exchange. (4) What was taken becomes clean, or its
  * base when it was changed meanwhile. What was refused is held, with the remote's reason. (5) What
  * was pulled is taken as it is where nothing was changed here, else merged; steps of sealed
  * episodes are folded in, children of deleted episodes deleted; losses become superseded records.
@@ -78,6 +80,7 @@ struct sync_options {
     int64_t lease_us;          /* 30 s */
     int64_t ahead_us;          /* 1 minute */
     int64_t keep_us;           /* tombstones: 90 days */
+    bool no_threads;           /* what would run beside runs at its begin or end: in simulations */
 };
 
 struct sync;

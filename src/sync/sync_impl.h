@@ -1,8 +1,9 @@
 /*
  * sync_impl.h - inside the engine: its state, and what its files share.
  *
- * A step goes: lease_hold (lease.c), outbox_gather (outbox.c), the exchange (sync.c), plan_make and
- * plan_apply (plan.c, pull.c, fold.c): all that follows is one batch on the local store.
+ * A step goes: lease_hold (lease.c), outbox_gather (outbox.c), flights (exchange.c), and for each
+ * of them follow_flight (follow.c), which settles what went out (fates.c) and plans what becomes
+ * of what came in (pull.c, fold.c, merge.h).
  */
 #ifndef MNEME_SYNC_IMPL_H
 #define MNEME_SYNC_IMPL_H
@@ -19,7 +20,7 @@ struct sync {
     bool rescan;      /* begin anew: something was freed */
     struct record_name gone_from; /* where the next look at gone steps begins, if set */
     bool gone_from_set;
-    bool unsure; /* an exchange may be out of which nobody knows */
+    bool unsure; /* there may be an exchange of which nobody knows, or which is not stored */
     uint64_t
         stale_rounds; /* steps in a row in which the remote took nothing of what it was given */
     struct sync_world world;
@@ -41,8 +42,7 @@ int lease_hold(struct sync *s, mneme_error *error);
 /* Give it back, as far as that goes. */
 void lease_release(struct sync *s);
 
-/* ---- Batches on the local store (writes.c) ------------------------------------------------------
- */
+/* ---- Batches on the local store (writes.c) --------------------------------------------------- */
 
 /* Mutations that go in together, if the fence is still ours. Start from {0}. What they point to
  * lives in the arena, or longer. */
@@ -75,8 +75,7 @@ void writes_expect(struct mutation *m, uint64_t change);
 int writes_apply(struct sync *s, struct writes *w, const struct sync_state *state, bool *raced,
                  mneme_error *error);
 
-/* ---- scope.c: what is shared
- * ---------------------------------------------------------------------- */
+/* ---- scope.c: what is shared ----------------------------------------------------------------- */
 
 /* Why a record of the outbox must not leave; NULL: it may. */
 int scope_of_outgoing(struct sync *s, const struct stored_record *record,
@@ -88,8 +87,13 @@ int scope_takes(struct sync *s, const struct stored_record *record, const struct
 int scope_check(struct sync *s, mneme_error *error);
 extern const char held_refused[]; /* how reasons of the remote begin */
 
-/* ---- outbox.c: what goes out, and what became of it
- * ------------------------------------------------ */
+/* ---- outbox.c, fates.c: what goes out, and what became of it --------------------------------- */
+
+/* A record with its plain body, and the stored form of a result; in the arena. */
+int body_open(struct sync *s, const struct stored_record *record, struct arena *arena,
+              struct merge_side *out, mneme_error *error);
+int body_close(struct sync *s, const struct merge_side *side, struct arena *arena,
+               struct stored_record *out, mneme_error *error);
 
 /* Append the mark of a base for a record (as `sent`) that the remote may not have: what is written
  * over it is compared with it, but it does not count as shared. `shared`: what was; NULL: nothing.
@@ -104,6 +108,7 @@ mneme_version bound_version(const struct sync *s, const struct stored_record *mi
 
 /* What one exchange pushes: pushes[i] came from ours[i] (of the local store; NULL: a gone name). */
 struct outgoing {
+    uint64_t since; /* local change number that the outbox was read from … */
     struct record_set set, bases;
     struct shared_mark *marks; /* of the set's records */
     struct arena arena;
@@ -111,23 +116,75 @@ struct outgoing {
     const struct stored_record **ours;
     struct stored_record *sent; /* what is pushed: ours, or with stamps and another version */
     size_t count;
-    uint64_t upto; /* local change number up to which the outbox was read */
+    uint64_t upto; /* … and up to which */
     bool more;
+    bool left; /* something of it is to be read again, and may not go yet */
     size_t plain_bytes;
     size_t held;
 };
 void outgoing_fini(struct outgoing *out);
 #define AUTO_OUTGOING CLEANUP(outgoing_fini)
 
-int outbox_gather(struct sync *s, struct outgoing *out, mneme_error *error);
+/* What is next: from where all is settled, or behind what is under way (NULL: nothing is). */
+int outbox_gather(struct sync *s, const struct outgoing *behind, struct outgoing *out,
+                  mneme_error *error);
 /* Nobody knows what became of the exchange: what was sent may be there. */
 int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *error);
 /* Append what the fates of the pushes mean here. */
 int outbox_settle(struct sync *s, const struct outgoing *out, const struct feed_answer *answer,
                   struct writes *w, struct sync_progress *progress, mneme_error *error);
+/* That is stored: the outbox need not be read up to there again, if nothing of it is left. */
+void outbox_settled(struct sync *s, const struct outgoing *out);
 
-/* ---- pull.c, fold.c: what came in
- * ------------------------------------------------------------------ */
+/* ---- exchange.c: what is said to the remote -------------------------------------------------- */
+
+/* How often a cursor that moved is told, and peers are asked for. */
+#define SYNC_TELL_US (INT64_C(60) * 1000000)
+
+/* New tags, of a peer that the remote has not heard of. */
+void sync_tags_make(const struct sync *s, struct sync_state *state);
+
+/* Whether a look is enough: nothing goes out, and nothing has come. What a look says against us may
+ * be a replica's that is behind, so it is not believed, but asked again. */
+int exchange_look(struct sync *s, bool *enough, struct feed_answer *answer, mneme_error *error);
+/* Make sure of the row that the remote has of us. *met: it is another remote, and a meeting has
+ * begun. */
+int exchange_confirm(struct sync *s, bool *met, mneme_error *error);
+
+/* An exchange that moves records. Start from {0} and gather into `out`; it stays where it is until
+ * it is finished or abandoned. */
+struct flight {
+    struct sync *sync;
+    struct outgoing out;
+    struct feed_request request;
+    struct feed_answer answer;
+    int64_t begun_us, ended_us; /* wall clock */
+    bool begun;                 /* and neither finished nor abandoned */
+    bool flown;                 /* it has ended, without a thread */
+    bool has_thread;
+    pthread_t thread;
+    int status; /* of the exchange, with the error */
+    mneme_error error;
+};
+void flight_fini(struct flight *flight);
+#define AUTO_FLIGHT CLEANUP(flight_fini)
+
+/* `behind`: the answer that it goes on from, which need not be stored yet; it gets a thread. */
+void flight_begin(struct sync *s, struct flight *flight, const struct feed_answer *behind);
+/* Wait for its answer. *met: as above. */
+int flight_finish(struct sync *s, struct flight *flight, bool *met, mneme_error *error);
+/* Wait for its end; what was sent may be there. Nothing happens if it was not begun. */
+void flight_abandon(struct sync *s, struct flight *flight);
+
+/* ---- follow.c: what that means here ---------------------------------------------------------- */
+
+/* Store the fates of what a flight pushed, and what it brought. */
+int follow_flight(struct sync *s, const struct flight *flight, struct sync_progress *progress,
+                  mneme_error *error);
+/* Note that a look found nothing new, if nothing is noted that is true as well. */
+int follow_look(struct sync *s, const struct feed_answer *answer, mneme_error *error);
+
+/* ---- pull.c, fold.c: what came in ------------------------------------------------------------ */
 
 /* A record that is to change here: one of the page, or an episode whose steps came. */
 struct item {
@@ -178,12 +235,7 @@ int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct ite
 /* A side with its plain body, in the plan's arena. */
 int plan_open(struct plan *plan, const struct stored_record *record, struct merge_side *out,
               mneme_error *error);
-/* The stored form of a result: packed, unless it is a side's own. */
-int body_close(struct sync *s, const struct merge_side *side, struct arena *arena,
-               struct stored_record *out, mneme_error *error);
-
-/* ---- meet.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- meet.c ---------------------------------------------------------------------------------- */
 
 /* The remote is not the one that we knew: begin the meeting that its verdict asks for. */
 int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *error);

@@ -196,10 +196,10 @@ static int pull(const struct sim_server *server, const struct sim_remote *remote
     AUTO_RECORDS struct record_set set = {0};
     size_t page_bytes = server->page_bytes ? server->page_bytes : PAGE_BYTES, bytes = 0;
     size_t limit = size_min(request->pull_max, FEED_PULL_MAX);
-    TRY(store_changes(remote->store, request->cursor,
+    TRY(store_changes(remote->store, feed_from(request),
                       size_min(limit + request->push_count + 1, STORE_PAGE_MAX), false, &set,
                       error));
-    answer->cursor = request->cursor;
+    answer->cursor = feed_from(request);
     for (size_t i = 0; i < set.count && !answer->more; i++) {
         if (pushed_now(request, set.records[i].change))
             continue;
@@ -236,7 +236,7 @@ static int exchange_at(struct sim_server *server, struct sim_remote *remote, boo
     answer->head = stats.changes;
     answer->floor = remote->floor;
     answer->time_us = server->now_us;
-    answer->cursor = request->cursor;
+    answer->cursor = feed_from(request);
     return answer->verdict == FEED_OK ? pull(server, remote, request, answer, error) : 0;
 }
 

@@ -148,6 +148,7 @@ int sim_start(struct sim_process *process, mneme_error *error) {
     options.feed = process->feed;
     options.bodies = sim_bodies;
     options.world = &process->clocks;
+    options.no_threads = true;
     options.remote = "sim://server";
     options.name = process->name;
     sim_tell_time(device);

@@ -173,7 +173,7 @@ static int take_answer(struct exchange *x, const struct sql_results *results,
     TRY(tell(x, before, told, error));
     TRY(feed_take_page(x->feed, x->request, results, plan->page, upto, x->answer, error));
     /* Where nothing was to be pulled, and nothing is but what was pushed. */
-    if (plan->page.step == SIZE_MAX && x->request->cursor >= before && upto > x->answer->cursor)
+    if (plan->page.step == SIZE_MAX && feed_from(x->request) >= before && upto > x->answer->cursor)
         x->answer->cursor = upto;
     x->answer->more = x->answer->more && x->answer->head > x->answer->cursor;
     return 0;
@@ -201,7 +201,7 @@ static bool verdict_of(const struct sql_step_result *step, enum feed_verdict *ou
 static int take_failure(struct exchange *x, const struct sql_results *results,
                         const struct plan *plan, bool *refused, mneme_error *error) {
     if (verdict_of(&results->steps[STEP_EXCHANGE], &x->answer->verdict)) {
-        x->answer->cursor = x->request->cursor;
+        x->answer->cursor = feed_from(x->request);
         return 0;
     }
     for (size_t i = 0; i <= plan->commit; i++) {
@@ -309,7 +309,7 @@ static int exchange_looking(struct exchange *x, mneme_error *error) {
     TRY(program_run(&p, s->driver, false, &results, error));
     TRY(numbers_read(&results, 0, 6, x->answer, error));
     x->answer->verdict = judge(x, results.steps[0].values);
-    x->answer->cursor = x->request->cursor;
+    x->answer->cursor = feed_from(x->request);
     x->answer->more = x->answer->verdict == FEED_OK && x->answer->head > x->answer->cursor;
     return 0;
 }
@@ -323,7 +323,7 @@ static struct net_counters wire_of(struct sql *s) {
 }
 
 static int request_validate(const struct feed_request *request, mneme_error *error) {
-    if (request->cursor > INT64_MAX || request->fence > INT64_MAX)
+    if (feed_from(request) > INT64_MAX || request->fence > INT64_MAX)
         return error_set(error, MNEME_INVALID, "a cursor or fence number is out of range");
     for (size_t i = 0; i < request->push_count; i++)
         if (request->pushes[i].op > FEED_PURGE || !request->pushes[i].record)

@@ -9,7 +9,7 @@ struct feed_page feed_add_page(struct program *p, const struct sql_feed *f,
     struct feed_page page = {.step = SIZE_MAX, .limit = read_page(f->sql, wanted, false)};
     if (wanted == 0)
         return page;
-    struct sql_value values[] = {sql_integer((int64_t)request->cursor),
+    struct sql_value values[] = {sql_integer((int64_t)feed_from(request)),
                                  sql_blob(slice_of(id, SQL_TRANSACTION_ID)),
                                  sql_integer((int64_t)page.limit)};
     page.step = program_add(p,
@@ -47,7 +47,7 @@ int feed_take_page(struct sql_feed *f, const struct feed_request *request,
                    struct feed_answer *answer, mneme_error *error) {
     struct record_set *set = &answer->records;
     bool complete = false;
-    answer->cursor = request->cursor;
+    answer->cursor = feed_from(request);
     if (page.step != SIZE_MAX) {
         int status = read_records(f, &results->steps[page.step], page, set, &complete, error);
         if (status && request->push_count == 0)
