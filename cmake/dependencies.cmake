@@ -4,11 +4,9 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-set(MNEME_PKGCONFIG_MODULES lmdb libzstd liblz4 zlib libxxhash libmd sqlite3 libcurl libprotobuf-c)
+set(MNEME_PKGCONFIG_MODULES lmdb libzstd liblz4 zlib libxxhash libmd sqlite3 libcurl)
 pkg_check_modules(MNEME_DEPENDENCIES REQUIRED IMPORTED_TARGET ${MNEME_PKGCONFIG_MODULES})
 find_path(MNEME_RAPIDJSON_DIR rapidjson/reader.h REQUIRED) # headers only
-
-find_program(MNEME_PROTOC_C protoc-c REQUIRED)
 
 # The command line reads its configuration with inih. With liblzma `mneme bench` reads traces.
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)

@@ -6,24 +6,8 @@
 file(GLOB_RECURSE library_sources CONFIGURE_DEPENDS src/*.c src/*.cc)
 file(GLOB public_headers CONFIGURE_DEPENDS include/mneme/*.h)
 
-# The reader of a server's answers in Protocol Buffers. It is not our code: no warnings of ours, and
-# headers that are found as the system's. It is hidden like all the rest.
-set(hrana_proto ${PROJECT_SOURCE_DIR}/src/store/sql/hrana.proto)
-set(hrana_proto_dir ${CMAKE_CURRENT_BINARY_DIR}/generated)
-file(MAKE_DIRECTORY ${hrana_proto_dir})
-add_custom_command(
-    OUTPUT ${hrana_proto_dir}/hrana.pb-c.c ${hrana_proto_dir}/hrana.pb-c.h
-    COMMAND ${MNEME_PROTOC_C} -I${PROJECT_SOURCE_DIR}/src/store/sql --c_out=${hrana_proto_dir}
-            ${hrana_proto}
-    DEPENDS ${hrana_proto}
-    VERBATIM
-    COMMENT "Making the code of hrana.proto")
-set_source_files_properties(${hrana_proto_dir}/hrana.pb-c.c PROPERTIES COMPILE_OPTIONS -w)
-
-add_library(mneme_objects OBJECT
-    ${library_sources} ${hrana_proto_dir}/hrana.pb-c.c ${hrana_proto_dir}/hrana.pb-c.h)
+add_library(mneme_objects OBJECT ${library_sources})
 target_include_directories(mneme_objects PUBLIC include src)
-target_include_directories(mneme_objects SYSTEM PRIVATE ${hrana_proto_dir})
 target_include_directories(mneme_objects SYSTEM PRIVATE ${MNEME_RAPIDJSON_DIR})
 target_link_libraries(mneme_objects PUBLIC PkgConfig::MNEME_DEPENDENCIES Threads::Threads m)
 

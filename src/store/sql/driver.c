@@ -5,6 +5,7 @@
 
 void sql_results_fini(struct sql_results *results) {
     arena_fini(&results->arena);
+    buf_fini(&results->body);
     *results = (struct sql_results){0};
 }
 

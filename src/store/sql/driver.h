@@ -10,7 +10,8 @@
  * of the run before. It does so, too, when a step failed because another writer was in the way.
  * A step that fails does not end the program; what comes after it is up to the guards.
  *
- * Ownership. A program is borrowed for the call. Results live in the set's arena.
+ * Ownership. A program is borrowed for the call. Results live in the set's arena, texts and blobs
+ * there or in its body.
  * Threads. Any thread may call at any time; a driver has its own connections.
  * Errors. `run` returns 0 when the program ran, whatever its steps said: see each step's status.
  * Else no step's outcome is known: MNEME_UNAVAILABLE (the server did nothing, or the program does
@@ -78,6 +79,7 @@ struct sql_step_result {
 
 struct sql_results {
     struct arena arena;
+    struct buf body;               /* what a server said, which values may point into */
     struct sql_step_result *steps; /* one a step of the program */
     size_t count;
 };

@@ -260,6 +260,25 @@ static struct slice proto_body(struct buf *b, const char *result, size_t size) {
 
 #define PROTO(b, bytes) proto_body(b, bytes, sizeof(bytes) - 1)
 
+/* The result of step 0 as the answer to a program. */
+static void wrap(struct buf *out, struct slice result) {
+    const uint8_t tags[] = {0x12, 0x0a, 0x0a, 0x1a, 0x0a, 0x1a}; /* value, step, …, results */
+    uint8_t head[64];
+    size_t size = result.size, at = sizeof head;
+    for (size_t i = 0; i < COUNT_OF(tags); i++) { /* from the inside */
+        uint8_t one[8] = {tags[i]};
+        size_t used = 1;
+        for (uint64_t v = size; used == 1 || v; v >>= 7)
+            one[used++] = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
+        at -= used;
+        memcpy(head + at, one, used);
+        size += used;
+    }
+    buf_append(out, head + at, sizeof head - at);
+    buf_append_slice(out, result);
+    assert_int_equal(out->status, 0);
+}
+
 static void sql_hrana_decode_proto__reads_each_type(void **state) {
     (void)state;
     AUTO_BUF struct buf b = BUF_INIT(200);
@@ -318,8 +337,15 @@ static void sql_hrana_decode_proto__refuses_what_breaks_the_protocol(void **stat
         {"\x0a\x04\x12\x02\x12\x00", 6, ""}, /* a row without values and columns is a row */
         {"\x0a\x06\x12\x04\x0a\x00\x12\x00", 8, "as wide"},
         {"\x0a\x08\x12\x06\x0a\x00\x12\x02\x0a\x00", 10, "no known type"},
+        {"\x0a\x10\x12\x0e\x0a\x00\x12\x08\x0a\x02\x0a\x00\x0a\x02\x0a\x00\x12\x00", 18,
+         "as wide"}, /* two values and none, as many as there are rows */
         {"\x0a\x0b\x12\x09\x0a\x00\x12\x05\x0a\x03\x22\x01\xff", 13, "not UTF-8"},
         {"\x0a\x7f\x00", 3, "no message"},
+        {"\x0a\x03\x12\x01\x0a", 5, "no message"},             /* a field cut off */
+        {"\x0a\x06\x12\x04\x0a\x00\x12\x7f", 8, "no message"}, /* a row over the end */
+        {"\x0a\x0a\x12\x08\x0a\x00\x12\x04\x0a\x02\x10\x80", 12, "no message"}, /* a number */
+        {"\x0a\x04\x12\x02\x0b\x0c", 6, "no message"},                          /* a group */
+        {"\x0a\x04\x12\x02\x02\x00", 6, "no message"},                          /* field 0 */
         {"\xff\xff\xff", 3, "no message"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -345,33 +371,71 @@ static void sql_hrana_decode_proto__keeps_the_error_of_the_request(void **state)
     assert_string_equal(answer.message, "bad");
 }
 
-/* Rows of two bytes, each a message of its own once unpacked: 24 times the size. */
-static void sql_hrana_decode_proto__bounds_what_it_unpacks(void **state) {
+/* Fields of later versions, of every wire type, and what is known in another order. */
+static void sql_hrana_decode_proto__steps_over_what_it_does_not_know(void **state) {
     (void)state;
-    enum { ROWS = 12 << 20 };
-    AUTO_FREE uint8_t *body = mem_alloc(2 * ROWS + 64);
-    assert_non_null(body);
-    size_t size = 2 * ROWS, at = 64;
-    for (size_t i = 0; i < ROWS; i++) {
-        body[64 + 2 * i] = 0x12;
-        body[64 + 2 * i + 1] = 0;
-    }
-    const uint8_t tags[] = {0x12, 0x0a, 0x0a, 0x1a, 0x0a, 0x1a};
-    for (size_t i = 0; i < COUNT_OF(tags); i++) { /* from the inside: value, step, …, results */
-        uint8_t head[8] = {tags[i]};
-        size_t used = 1;
-        for (uint64_t v = size; used == 1 || v; v >>= 7)
-            head[used++] = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
-        at -= used;
-        memcpy(body + at, head, used);
-        size += used;
-    }
+    AUTO_BUF struct buf b = BUF_INIT(200);
     AUTO_RESULTS struct sql_results results = {0};
     struct hrana_answer answer = {.results = &results};
-    mneme_error error = {0};
-    assert_int_equal(hrana_decode_proto(slice_of(body + at, size), 1, &answer, &error),
-                     MNEME_TOO_LARGE);
-    assert_non_null(strstr(error.message, "ask for less"));
+    static const char result[] = "\x1a\x01z" /* field 3 of the batch */
+                                 "\x0a\x2e"
+                                 "\x12\x2a"
+                                 "\x12\x0a\x10\x05\x0a\x06\x10\xff\xff\xff\xff\x0f" /* a row */
+                                 "\x19\x01\x02\x03\x04\x05\x06\x07\x08"
+                                 "\x25\x01\x02\x03\x04"
+                                 "\xa8\x01\x80\x01"  /* field 21 */
+                                 "\x0a\x03\x12\x01n" /* a column with its name */
+                                 "\x12\x05\x0a\x03\x22\x01x"
+                                 "\x08\x00";
+    assert_int_equal(hrana_decode_proto(PROTO(&b, result), 1, &answer, NULL), 0);
+    const struct sql_step_result *s = &results.steps[0];
+    assert_true(s->outcome == SQL_DONE && s->rows == 2 && s->columns == 1);
+    assert_true(s->values[0].type == SQL_INTEGER && s->values[0].integer == INT32_MIN);
+    assert_true(s->values[1].type == SQL_TEXT && slice_equal(s->values[1].bytes, slice_of("x", 1)));
+}
+
+/* What takes the most memory for its bytes: NULLs of four, and rows of two without any. */
+static void sql_hrana_decode_proto__takes_a_multiple_of_the_bytes(void **state) {
+    (void)state;
+    enum { ROWS = 1 << 16, COLUMNS = 3 };
+    static const uint8_t column[] = {0x0a, 0}, null[] = {0x0a, 2, 0x0a, 0};
+    for (size_t columns = 0; columns <= COLUMNS; columns += COLUMNS) {
+        AUTO_BUF struct buf b = BUF_INIT(2 << 20);
+        AUTO_RESULTS struct sql_results results = {0};
+        struct hrana_answer answer = {.results = &results};
+        for (size_t i = 0; i < columns; i++)
+            buf_append(&b, column, sizeof column);
+        for (size_t i = 0; i < ROWS; i++) {
+            const uint8_t row[] = {0x12, (uint8_t)(columns * sizeof null)};
+            buf_append(&b, row, sizeof row);
+            for (size_t k = 0; k < columns; k++)
+                buf_append(&b, null, sizeof null);
+        }
+        AUTO_BUF struct buf body = BUF_INIT(2 << 20);
+        wrap(&body, buf_slice(&b));
+        assert_int_equal(hrana_decode_proto(buf_slice(&body), 1, &answer, NULL), 0);
+        assert_int_equal(results.steps[0].rows, ROWS);
+        assert_int_equal(results.steps[0].columns, columns);
+        assert_true(arena_size(&results.arena) < 12 * body.size);
+    }
+}
+
+/* Rows times columns that are nowhere. */
+static void sql_hrana_decode_proto__believes_no_count(void **state) {
+    (void)state;
+    enum { MANY = 1 << 18 };
+    static const uint8_t column[] = {0x0a, 0}, row[] = {0x12, 0};
+    AUTO_BUF struct buf b = BUF_INIT(2 << 20);
+    AUTO_BUF struct buf body = BUF_INIT(2 << 20);
+    AUTO_RESULTS struct sql_results results = {0};
+    struct hrana_answer answer = {.results = &results};
+    for (size_t i = 0; i < MANY; i++)
+        buf_append(&b, column, sizeof column);
+    for (size_t i = 0; i < MANY; i++)
+        buf_append(&b, row, sizeof row);
+    wrap(&body, buf_slice(&b));
+    assert_int_equal(hrana_decode_proto(buf_slice(&body), 1, &answer, NULL), MNEME_CORRUPT);
+    assert_true(arena_size(&results.arena) < 1 << 16);
 }
 
 /* ---- Both -------------------------------------------------------------------------------- */
@@ -419,7 +483,9 @@ int main(void) {
         cmocka_unit_test(sql_hrana_decode_proto__tells_done_failed_and_skipped_apart),
         cmocka_unit_test(sql_hrana_decode_proto__refuses_what_breaks_the_protocol),
         cmocka_unit_test(sql_hrana_decode_proto__keeps_the_error_of_the_request),
-        cmocka_unit_test(sql_hrana_decode_proto__bounds_what_it_unpacks),
+        cmocka_unit_test(sql_hrana_decode_proto__steps_over_what_it_does_not_know),
+        cmocka_unit_test(sql_hrana_decode_proto__takes_a_multiple_of_the_bytes),
+        cmocka_unit_test(sql_hrana_decode_proto__believes_no_count),
         cmocka_unit_test(sql_hrana_decode__survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include "store/sql/hrana/meaning.h"
 
 struct hrana_answer {
-    struct sql_results *results; /* filled in; its arena holds all that is here */
+    struct sql_results *results; /* filled in; its arena holds the texts here */
     uint64_t replication_index;  /* 0: not said */
     struct slice baton;          /* of the stream that was left open, at this server; empty: none */
 
@@ -23,8 +23,9 @@ struct hrana_answer {
     bool refused; /* the request as a whole: nothing is said of its steps */
 };
 
-/* Read a body. `results` is empty. MNEME_CORRUPT: it breaks the protocol, and the text says how and
- * shows the place. MNEME_NO_MEMORY. MNEME_TOO_LARGE: it takes too much memory. */
+/* Read a body. `results` is empty; texts, blobs and the baton may lie in the body, which must live
+ * as long. MNEME_CORRUPT: it breaks the protocol, and the text says how and shows the place.
+ * MNEME_NO_MEMORY. */
 int hrana_decode_json(struct slice body, size_t steps, struct hrana_answer *answer,
                       mneme_error *error);
 int hrana_decode_proto(struct slice body, size_t steps, struct hrana_answer *answer,

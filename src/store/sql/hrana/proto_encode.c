@@ -2,8 +2,7 @@
  * proto_encode.c - a program in Protocol Buffers (docs/HRANA_3_SPEC.md of libsql, appendix).
  *
  * A message stands behind its length, so each is measured before it is written: the _size functions
- * mirror the put_ functions below them. Requests are not in hrana.proto, since a tree of messages
- * would copy every value once more.
+ * mirror the put_ functions below them. A tree of messages would copy every value once more.
  */
 #include "store/sql/hrana/encode.h"
 

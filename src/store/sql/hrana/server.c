@@ -235,7 +235,11 @@ int hrana_server_run(struct hrana_server *server, struct hrana_call *call, mneme
         x.speech++;
         status = exchange(&x, &body, time_left_ms(deadline_us), &response, error);
     }
-    if (stepped_down && status == 0)
+    if (status)
+        return advise(status, call->program->writes, error);
+    if (stepped_down)
         learn(server, x.speech);
-    return status ? advise(status, call->program->writes, error) : 0;
+    call->answer.results->body = response.body; /* in which the values may lie */
+    response.body = (struct buf){0};
+    return 0;
 }
