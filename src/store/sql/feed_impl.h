@@ -38,6 +38,19 @@ size_t feed_plain_count(const struct mutation *mutations, size_t count);
 void feed_add_plain(struct program *p, const struct sql *s, const struct mutation *mutations,
                     const struct apply_rows *rows, size_t count);
 
+/* ---- feed_row.c ------------------------------------------------------------------------------ */
+
+enum { FEED_COLUMNS = 3 }; /* of the view mneme_feed */
+
+/* A row with a column each, as row_read takes it. Ids lie in here, the rest where it was. */
+struct feed_row {
+    struct sql_value values[ROW_COLUMNS];
+    mneme_id id, parent;
+};
+/* MNEME_CORRUPT: what no sql store wrote. */
+int feed_row_unpack(const struct sql_value packed[FEED_COLUMNS], struct feed_row *out,
+                    mneme_error *error);
+
 /* ---- feed_page.c: what an exchange brings back ----------------------------------------------- */
 
 struct feed_page {

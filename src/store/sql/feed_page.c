@@ -19,6 +19,30 @@ struct feed_page feed_add_page(struct program *p, const struct sql_feed *f,
     return page;
 }
 
+static int row_add(struct sql *s, const struct sql_value *packed, struct record_set *out,
+                   mneme_error *error) {
+    struct feed_row row;
+    TRY(feed_row_unpack(packed, &row, error));
+    return row_take(s, row.values, false, out, error);
+}
+
+/* What is there after a failure are the records before the one that failed. */
+static int rows_take(struct sql *s, const struct sql_step_result *rows, struct record_set *out,
+                     mneme_error *error) {
+    if (rows->rows && rows->columns != FEED_COLUMNS)
+        return error_set(error, MNEME_CORRUPT, "%d columns were asked for, and %zu came",
+                         FEED_COLUMNS, rows->columns);
+    for (size_t i = 0; i < rows->rows; i++) {
+        int status = row_add(s, rows->values + i * FEED_COLUMNS, out, error);
+        if (status) {
+            out->count = i;
+            return status;
+        }
+    }
+    read_note_sizes(s, out->records, out->count);
+    return 0;
+}
+
 /* *complete: these are all there were. */
 static int read_records(struct sql_feed *f, const struct sql_step_result *rows,
                         struct feed_page page, struct record_set *out, bool *complete,
@@ -32,11 +56,9 @@ static int read_records(struct sql_feed *f, const struct sql_step_result *rows,
         return error_set(error, rows->status ? rows->status : MNEME_CORRUPT,
                          "what is new could not be read: %s",
                          rows->message ? rows->message : "the step was skipped");
-    int status = rows_read(f->sql, rows, false, out, error);
-    if (status) { /* the last one is not whole */
-        out->count -= out->count > 0;
+    int status = rows_take(f->sql, rows, out, error);
+    if (status)
         return out->count || status == MNEME_LOCKED ? 0 : status;
-    }
     f->page_max = size_min(f->page_max * 2, FEED_PULL_MAX);
     *complete = rows->rows < page.limit;
     return 0;

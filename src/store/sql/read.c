@@ -32,7 +32,7 @@ size_t read_page(const struct sql *s, size_t wanted, bool without_bodies) {
     return size_min(wanted, size_max(page, 1));
 }
 
-static void note_sizes(struct sql *s, const struct stored_record *records, size_t count) {
+void read_note_sizes(struct sql *s, const struct stored_record *records, size_t count) {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
         bytes += size_min(records[i].body.size, SQL_CHUNK_BYTES);
@@ -116,20 +116,25 @@ static int body_complete(struct sql *s, struct stored_record *record, const stru
     return 0;
 }
 
+int row_take(struct sql *s, const struct sql_value *values, bool without_bodies,
+             struct record_set *out, mneme_error *error) {
+    struct row_rest rest;
+    TRY(row_read(values, out, &rest, error));
+    if (without_bodies)
+        return 0;
+    return body_complete(s, &out->records[out->count - 1], &rest, &out->arena, error);
+}
+
 int rows_read(struct sql *s, const struct sql_step_result *rows, bool without_bodies,
               struct record_set *out, mneme_error *error) {
     size_t before = out->count;
     if (rows->rows && rows->columns != ROW_COLUMNS)
         return error_set(error, MNEME_CORRUPT, "%zu columns were asked for, and %zu came",
                          (size_t)ROW_COLUMNS, rows->columns);
-    for (size_t i = 0; i < rows->rows; i++) {
-        struct row_rest rest;
-        TRY(row_read(rows->values + i * ROW_COLUMNS, out, &rest, error));
-        if (!without_bodies)
-            TRY(body_complete(s, &out->records[out->count - 1], &rest, &out->arena, error));
-    }
+    for (size_t i = 0; i < rows->rows; i++)
+        TRY(row_take(s, rows->values + i * ROW_COLUMNS, without_bodies, out, error));
     if (!without_bodies)
-        note_sizes(s, out->records + before, out->count - before);
+        read_note_sizes(s, out->records + before, out->count - before);
     return 0;
 }
 

@@ -139,7 +139,12 @@ int sql_changes(struct store *store, uint64_t since, size_t limit, bool without_
                 struct record_set *out, mneme_error *error);
 int sql_stats(struct store *store, struct store_stats *out, mneme_error *error);
 
-/* Append the records of a step's rows, with what their chunks hold, checked. MNEME_CORRUPT. */
+/* Append the record of one row, with what its chunks hold, checked. MNEME_CORRUPT. */
+int row_take(struct sql *s, const struct sql_value *values, bool without_bodies,
+             struct record_set *out, mneme_error *error);
+/* Take these as the latest for the mean size that read_page goes by. */
+void read_note_sizes(struct sql *s, const struct stored_record *records, size_t count);
+/* Append the records of a step's rows in the same way. */
 int rows_read(struct sql *s, const struct sql_step_result *rows, bool without_bodies,
               struct record_set *out, mneme_error *error);
 /* Run a program that reads. *too_large instead of MNEME_TOO_LARGE: ask for fewer rows. */

@@ -194,6 +194,25 @@ static void page__of_one_record_too_large_is_an_error(void **state) {
     assert_true(answer->more);
 }
 
+static void page__ends_before_a_row_that_cannot_be_read(void **state) {
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    mneme_error error = {0};
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    for (unsigned n = 1; n <= 3; n++)
+        peer_push(&a, FEED_PUT, n, 50, 0);
+    peer_exchange(&a);
+    remote_do(remote, "UPDATE mneme_record SET flags = '1 2' WHERE change = 2");
+    struct feed_answer *answer = peer_exchange(&b);
+    assert_int_equal(answer->records.count, 1);
+    assert_true(pulled_is(&b, 0, 1));
+    assert_int_equal(answer->cursor, 1);
+    assert_true(answer->more);
+    assert_int_equal(peer_try(&b, &error), MNEME_CORRUPT);
+    assert_non_null(strstr(error.message, "mneme_record"));
+}
+
 /* ---- Chunks that change ---------------------------------------------------------------------- */
 
 static void change_big(void *context) {
@@ -242,6 +261,7 @@ int main(void) {
         CASE(exchange__that_fails_leaves_the_answer_as_it_was),
         CASE(page__too_large_is_asked_for_in_smaller_ones),
         CASE(page__of_one_record_too_large_is_an_error),
+        CASE(page__ends_before_a_row_that_cannot_be_read),
         CASE(record__that_changes_while_it_is_read_is_left_for_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
