@@ -148,8 +148,8 @@ typedef struct mneme_sync_options {
     uint32_t poll_ms;     /* least pause between looks for what others wrote: 250 … */
     uint32_t poll_max_ms; /* … and the longest, which it grows to while nothing happens: 30,000 */
     uint32_t push_max;    /* records a request at most: 100 */
-    uint32_t gather_ms;   /* a write waits at most this long for others to go with it, and not at
-                             all when none went lately: 100 */
+    uint32_t gather_ms;   /* so long after a push a write waits at most for others to go with it:
+                             100. Not at all when none went lately */
     uint32_t keep_days;   /* how long a delete is remembered for those who are away: 90 */
     uint32_t lease_ms;    /* after this long a process that died is no longer waited for: 30,000 */
 } mneme_sync_options;

@@ -35,7 +35,7 @@ struct syncer {
     pthread_t thread;
     atomic_bool closing;
     atomic_bool woken;          /* by us, and not by the remote */
-    atomic_uint_fast64_t fresh; /* mutations of this handle since the last step */
+    atomic_uint_fast64_t fresh; /* records that this handle wrote since the last step */
 };
 
 /* Whether the options go together; of another store's URL `mneme_open` knows. MNEME_INVALID. */
@@ -51,7 +51,7 @@ bool syncer_stop(struct syncer *s);
 /* Gives the lease back. NULL is allowed. */
 void syncer_destroy(struct syncer *s);
 
-/* This handle has written: `count` mutations. */
+/* This handle has written: `count` records. */
 void syncer_wrote(struct syncer *s, size_t count);
 
 /* mneme_sync_status_get of any handle. */

@@ -95,10 +95,12 @@ static int late_wait(struct feed *feed, int64_t until_us, mneme_error *error) {
 static void late_wake(struct feed *feed) {
     struct late_feed *f = late_of(feed);
     AUTO_LOCK(held, &f->lock);
+    if (f->inner) { /* which keeps it, too, and one wait must not end for it in both */
+        feed_wake(f->inner);
+        return;
+    }
     f->woken = true;
     signal_all(&f->awake);
-    if (f->inner)
-        feed_wake(f->inner);
 }
 
 static void late_close(struct feed *feed) {

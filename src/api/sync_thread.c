@@ -4,9 +4,12 @@
  * It sleeps in feed_wait, in slices: between two of them it looks at the store's moment, by which
  * it learns what other processes wrote, for a load. What this handle writes, and what the remote
  * says of changes, ends a slice at once. So a step is due
- *   - when the outbox has something: gather_ms behind the last step, or at once when push_max have
+ *   - when the outbox has something: gather_ms behind the last push, or at once when push_max have
  *     gathered or that time is over;
- *   - when the remote hints at something new;
+ *   - when the remote hints at something new: at once, but AGAIN_US behind the last step, so that
+ *     machines that write all the time do not chase each other with requests of few records each;
+ *   - when it hints at our own push, which it does, too: the first hint behind a push is taken for
+ *     that. Another's may have become one with it, so a look follows, unless the next push does;
  *   - when nothing happened for the pause between polls, which doubles from poll_ms to poll_max_ms;
  *   - after a failure: 1 s, 2 s, … 60 s later, give or take a quarter; nothing hastens that, so a
  *     remote that is down is left alone;
@@ -20,7 +23,7 @@
 enum {
     SLICE_US = 50 * 1000,
     ECHO_US = 100 * 1000, /* a hint so soon after a push may be of that */
-    AGAIN_US = 20 * 1000, /* a hint may come before what it is of can be seen */
+    AGAIN_US = 20 * 1000,
     PAUSE_US = 1000 * 1000,
     PAUSE_DOUBLINGS = 6,
     PAUSE_MAX_US = 60 * 1000 * 1000,
@@ -31,6 +34,7 @@ enum {
 /* A machine that only listens shows itself to the remote so often: it is counted among those whose
  * cursor keeps tombstones. */
 #define SHOW_US (INT64_C(6) * 3600 * 1000 * 1000)
+#define NEVER_US (INT64_MIN / 2) /* longer ago than any pause */
 
 /* Times are of clock_monotonic_us. */
 struct worker {
@@ -44,7 +48,8 @@ struct worker {
     bool pending;      /* the outbox has something */
     bool looks;        /* … or may have, whatever the moment says */
     bool hinted;       /* the remote says that something is new */
-    int64_t pushed_us; /* end of the last step that pushed */
+    bool echoes;       /* … or will say so of what was pushed */
+    int64_t pushed_us; /* end of the last step that pushed, or could not */
     uint64_t scanned;  /* up to this change it has nothing */
     uint64_t moment;   /* of the last look */
 };
@@ -98,7 +103,8 @@ static void look_at_outbox(struct worker *w) {
     uint64_t fresh = atomic_load_explicit(&w->s->fresh, memory_order_relaxed);
     bool many = fresh >= w->s->settings.sync.push_max;
     int64_t gather_us = (int64_t)w->s->settings.sync.gather_ms * 1000;
-    w->due_us = earlier(w->due_us, many ? 0 : w->last_us + gather_us);
+    int64_t gathered_us = many ? 0 : w->pushed_us + gather_us;
+    w->due_us = w->hinted ? earlier(w->due_us, gathered_us) : gathered_us;
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
@@ -114,12 +120,11 @@ static void after_step(struct worker *w, bool quiet, uint64_t before,
         w->shown_us = now;
     w->poll_us = moved ? poll_least_us(w->s) : earlier(2 * w->poll_us, poll_most_us(w->s));
     w->due_us = now + w->poll_us;
-    if (did->pushed)
+    w->echoes = w->echoes || did->pushed;
+    if (did->pushed || (did->more && !moved && w->pending))
         w->pushed_us = now;
     if (did->more && moved)
         w->due_us = now;
-    else if (w->hinted && quiet && !moved)
-        w->due_us = now + AGAIN_US;
     w->hinted = false;
     if (!did->more && before > w->scanned)
         w->scanned = before;
@@ -149,8 +154,7 @@ static void after_failure(struct worker *w, int status) {
 /* A quiet step is enough as long as there is nothing to send, and nothing to fetch for sure. */
 static bool may_be_quiet(const struct worker *w) {
     int64_t now = clock_monotonic_us();
-    bool echo = now - w->pushed_us < ECHO_US;
-    return !w->pending && w->shown_us && now - w->shown_us < SHOW_US && (!w->hinted || echo);
+    return !w->pending && !w->hinted && w->shown_us && now - w->shown_us < SHOW_US;
 }
 
 static void take_step(struct worker *w) {
@@ -174,15 +178,23 @@ static void take_step(struct worker *w) {
 
 /* ---- The thread ---------------------------------------------------------------------------- */
 
+static void take_hint(struct worker *w) {
+    int64_t now = clock_monotonic_us();
+    bool echo = w->echoes && now - w->pushed_us < ECHO_US;
+    w->echoes = false;
+    if (w->blocked || (echo && w->pending))
+        return;
+    w->hinted = w->hinted || !echo;
+    w->due_us = earlier(w->due_us, (echo ? w->pushed_us : w->last_us) + AGAIN_US);
+}
+
 static void sleep_a_slice(struct worker *w) {
     struct syncer *s = w->s;
     int64_t until = earlier(w->due_us, clock_monotonic_us() + SLICE_US);
     (void)feed_wait(s->feed, until, NULL);
     bool ours = atomic_exchange_explicit(&s->woken, false, memory_order_acq_rel);
-    if (clock_monotonic_us() < until && !ours && !w->blocked) {
-        w->hinted = true;
-        w->due_us = 0;
-    }
+    if (clock_monotonic_us() < until && !ours)
+        take_hint(w);
     look_at_outbox(w);
 }
 
@@ -199,7 +211,8 @@ static void end(struct syncer *s) {
 
 void *sync_thread(void *argument) {
     struct syncer *s = argument;
-    struct worker w = {.s = s, .poll_us = poll_least_us(s), .pending = true, .looks = true};
+    struct worker w = {
+        .s = s, .poll_us = poll_least_us(s), .pushed_us = NEVER_US, .hinted = true, .looks = true};
     while (!is_closing(s)) {
         if (clock_monotonic_us() >= w.due_us)
             take_step(&w);

@@ -327,6 +327,14 @@ static int commit_sync(mneme *m, struct write_set *set, mneme_error *error) {
     return status;
 }
 
+/* What it writes: checks only look. */
+static size_t writes_in(const struct write_set *set) {
+    size_t writes = 0;
+    for (size_t i = 0; i < set->count; i++)
+        writes += set->mutations[i].op != MUTATION_CHECK;
+    return writes;
+}
+
 int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mneme_error *error) {
     mneme_durability durability = how ? how->durability : MNEME_SYNC;
     if (set->count == 0 && durability == MNEME_SYNC)
@@ -342,7 +350,7 @@ int write_set_commit(mneme *m, struct write_set *set, const mneme_write *how, mn
             *how->ticket = ticket;
     }
     if (m->syncer)
-        syncer_wrote(m->syncer, set->count);
+        syncer_wrote(m->syncer, writes_in(set));
     for (size_t kind = 1; kind < MNEME_KIND_COUNT; kind++)
         if (set->plain_bytes[kind])
             dictionaries_wrote(m, (mneme_kind)kind, set->plain_bytes[kind]);
