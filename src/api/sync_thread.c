@@ -6,8 +6,9 @@
  * says of changes, ends a slice at once. So a step is due
  *   - when the outbox has something: gather_ms behind the last push, or at once when push_max have
  *     gathered or that time is over;
- *   - when the remote hints at something new: at once, but AGAIN_US behind the last step, so that
- *     machines that write all the time do not chase each other with requests of few records each;
+ *   - when the remote hints at something new: at once, but AGAIN_US behind the last step that
+ *     wrote there, so that machines that write all the time do not chase each other with
+ *     requests of few records each;
  *   - when it hints at our own push, which it does, too: the first hint behind a push is taken for
  *     that. Another's may have become one with it, so a look follows, unless the next push does;
  *   - when nothing happened for the pause between polls, which doubles from poll_ms to poll_max_ms;
@@ -40,8 +41,7 @@ enum {
 struct worker {
     struct syncer *s;
     int64_t due_us;    /* of the next step */
-    int64_t last_us;   /* end of the last one that went well */
-    int64_t shown_us;  /* … of the last that was not quiet; 0: none */
+    int64_t shown_us;  /* end of the last that was not quiet; 0: none */
     int64_t poll_us;   /* the pause between polls, as it is now */
     unsigned failures; /* in a row */
     bool blocked;      /* nothing hastens the next step */
@@ -115,7 +115,6 @@ static void after_step(struct worker *w, bool quiet, uint64_t before,
     bool moved = did->pushed || did->pulled || did->merged || did->held;
     w->failures = 0;
     w->blocked = false;
-    w->last_us = now;
     if (!quiet)
         w->shown_us = now;
     w->poll_us = moved ? poll_least_us(w->s) : earlier(2 * w->poll_us, poll_most_us(w->s));
@@ -185,7 +184,7 @@ static void take_hint(struct worker *w) {
     if (w->blocked || (echo && w->pending))
         return;
     w->hinted = w->hinted || !echo;
-    w->due_us = earlier(w->due_us, (echo ? w->pushed_us : w->last_us) + AGAIN_US);
+    w->due_us = earlier(w->due_us, (echo ? w->pushed_us : w->shown_us) + AGAIN_US);
 }
 
 static void sleep_a_slice(struct worker *w) {
