@@ -80,26 +80,29 @@ static int children_look(struct plan *plan, const mneme_id *parent, mneme_kind k
     return 0;
 }
 
-/* An open episode is completed, or deleted, by what came: a step that joins it meanwhile, as it may
- * here until then, would be in neither. `children` are those that are no items of the plan. */
-static void guard_steps(struct plan *plan, struct item *episode, const struct item *children,
-                        size_t count) {
+static void count_child(struct children_guard *guard, const struct stored_record *child) {
+    guard->count++;
+    if (child->place > guard->last_place)
+        guard->last_place = child->place;
+}
+
+/* An open episode is completed, or one deleted, by what came: a step that joins it meanwhile, as it
+ * may here until then, would be in neither; nor would a checkpoint. `children` are those that are
+ * no items of the plan. */
+static void guard_children(struct plan *plan, struct item *episode, mneme_kind kind,
+                           const struct item *children, size_t count) {
     const struct stored_record *mine = episode->mine;
-    if (!record_is_live(mine) || mine->flags & MNEME_FLAG_SEALED)
+    struct children_guard *guard = &episode->guards[kind == MNEME_CHECKPOINT];
+    if (!record_is_live(mine) || (kind == MNEME_STEP && mine->flags & MNEME_FLAG_SEALED))
         return;
-    episode->guarded = true;
-    episode->steps_here = count;
+    guard->set = true;
     for (size_t i = 0; i < count; i++)
-        if (children[i].mine->place > episode->last_place)
-            episode->last_place = children[i].mine->place;
+        count_child(guard, children[i].mine);
     for (size_t i = 0; i < plan->count; i++) {
-        const struct stored_record *step = plan->items[i].mine;
-        if (plan->items[i].kind != MNEME_STEP || !record_is_live(step) ||
-            !id_equal(&step->parent, &episode->id))
-            continue;
-        episode->steps_here++;
-        if (step->place > episode->last_place)
-            episode->last_place = step->place;
+        const struct stored_record *child = plan->items[i].mine;
+        if (plan->items[i].kind == kind && record_is_live(child) &&
+            id_equal(&child->parent, &episode->id))
+            count_child(guard, child);
     }
 }
 
@@ -179,7 +182,7 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
     bool changed = false;
     TRY(children_look(plan, &episode->id, MNEME_STEP, false, &children, &child_count, error));
     TRY(children_look(plan, &episode->id, MNEME_STEP, true, &dead, &dead_count, error));
-    guard_steps(plan, episode, children, child_count);
+    guard_children(plan, episode, MNEME_STEP, children, child_count);
     TRY(sides_of(plan, &episode->id, children, child_count, dead, dead_count, &steps, &count,
                  error));
     if (count == 0)
@@ -234,8 +237,7 @@ static int delete_children(struct plan *plan, size_t at, mneme_kind kind, mneme_
     struct item episode = plan->items[at], *children;
     size_t count, kept = 0;
     TRY(children_look(plan, &episode.id, kind, false, &children, &count, error));
-    if (kind == MNEME_STEP)
-        guard_steps(plan, &plan->items[at], children, count);
+    guard_children(plan, &plan->items[at], kind, children, count);
     for (size_t i = 0; i < count; i++) {
         struct shared_mark mark = children[i].mark;
         if (mark.mark == MARK_CLEAN && mark.at && mark.at < episode.theirs->change) {
@@ -261,7 +263,8 @@ static int outlived(struct plan *plan, struct item *parent, const struct stored_
     return 0;
 }
 
-/* A live child of the page, by what its episode is here. */
+/* A live child of the page, by what its episode is here. Should that be deleted before the child
+ * goes in, nobody would delete the child. */
 static int meet_parent(struct plan *plan, struct item *child, struct item *parent,
                        mneme_error *error) {
     const struct stored_record *head = parent->result.record;
@@ -270,6 +273,7 @@ static int meet_parent(struct plan *plan, struct item *child, struct item *paren
     if (parent->ignored || !head || !record_is_live(child->result.record))
         return 0;
     version = head->version;
+    parent->relied = parent->mine != NULL;
     if (record_is_live(head))
         TRY(outlived(plan, parent, child->result.record, &over, &version, error));
     return over ? delete_child(plan, child, version, error) : 0;

@@ -121,6 +121,13 @@ static bool same_record(const struct merge_side *a, const struct merge_side *b) 
            !((x->flags ^ y->flags) & OF_CONTENT) && slice_equal(a->plain, b->plain);
 }
 
+/* Nothing was written since a base of mine's version. */
+static bool is_unaware(const struct meeting *m) {
+    const struct stored_record *base = m->base->record;
+    return m->self == 0 && !m->ours.carried &&
+           !(base && version_compare(base->version, m->mine->record->version) == 0);
+}
+
 static int join_lives(struct meeting *m, struct merge_result *out, mneme_error *error) {
     struct merge_state joined;
     struct merge_side made, mine;
@@ -130,7 +137,7 @@ static int join_lives(struct meeting *m, struct merge_result *out, mneme_error *
     TRY(merge_state_write(&joined, m->arena, &made, error));
     TRY(stamped_mine(m, &mine, error));
     if (m->mine->record->kind != MNEME_SUPERSEDED &&
-        merge_find_losses(old, &m->ours, &m->other, m->self, m->arena, out))
+        merge_find_losses(old, &m->ours, &m->other, m->self, is_unaware(m), m->arena, out))
         return no_memory(error);
     bool is_mine = same_record(&made, &mine), is_theirs = same_record(&made, m->theirs);
     uint32_t flags = made.record->flags;

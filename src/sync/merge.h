@@ -103,7 +103,8 @@ struct merge_result {
  * as none for that. Of superseded records and dictionaries nothing is ever lost. Of the flags that
  * do not follow from the content the result has those of both, of MNEME_FLAG_LOCAL mine.
  * `self` is the device that wrote mine: what theirs has of its earlier writes mine knows of, and no
- * loss is told of them (merge_own.c). 0: mine may not know, for this machine's memory was set back.
+ * loss is told of them (merge_own.c). 0: mine may not know, for this machine's memory may have been
+ * set back; nor may later writes of the same device know of mine, unless mine is its own base.
  */
 int merge(const struct merge_side *base, const struct merge_side *mine,
           const struct merge_side *theirs, uint64_t self, struct arena *arena,

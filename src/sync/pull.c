@@ -96,6 +96,17 @@ static bool same_bytes(const struct stored_record *a, const struct stored_record
            slice_equal(a->body, b->body);
 }
 
+/* The version that mine would have gone out with. What it has instead of theirs was written knowing
+ * theirs, if that is of this machine: so it stays behind theirs if it was, though both be from the
+ * future. */
+static mneme_version dated(const struct plan *plan, const struct item *item) {
+    mneme_version was = item->mine->version, theirs = item->theirs->version;
+    mneme_version version = bound_version(plan->sync, item->mine, item->base);
+    if (version_compare(was, theirs) > 0 && version.clock <= theirs.clock)
+        version.clock = was.clock > theirs.clock ? theirs.clock + 1 : was.clock;
+    return version;
+}
+
 /* The device whose earlier writes mine knows of. Not at a meeting: then this memory may have been
  * set back, and its own later writes be news to it. */
 static int own_device(struct sync *s, uint64_t *out, mneme_error *error) {
@@ -109,20 +120,22 @@ static int own_device(struct sync *s, uint64_t *out, mneme_error *error) {
 }
 
 static int decide_by_merging(struct plan *plan, struct item *item, mneme_error *error) {
-    struct stored_record *dated = arena_alloc(&plan->arena, sizeof *dated);
+    struct stored_record *own = arena_alloc(&plan->arena, sizeof *own);
     struct merge_side base = {0}, mine, theirs;
     struct merge_result merged;
     uint64_t self;
-    if (!dated)
+    if (!own)
         return no_memory(error);
-    *dated = *item->mine; /* as it would have gone out, or has */
-    dated->version = bound_version(plan->sync, item->mine, item->base);
-    TRY(plan_open(plan, dated, &mine, error));
+    *own = *item->mine; /* as it would have gone out, or has */
+    own->version = dated(plan, item);
+    TRY(plan_open(plan, own, &mine, error));
     TRY(plan_open(plan, item->theirs, &theirs, error));
     if (item->base)
         TRY(plan_open(plan, item->base, &base, error));
-    if (item->base && item->mark.at == 0 && plan->sync->state.phase != PHASE_IN_STEP) {
-        /* It was shared with another remote, or before this one was set back. */
+    if (item->mark.mark == MARK_CLEAN)
+        base = mine; /* nothing was written since */
+    if (base.record && item->mark.at == 0) {
+        /* It was shared with another remote, or before this one was set back, or never was. */
         struct merge_side nothing = {0}, was = base;
         TRY(merge_base(&was, &nothing, &plan->arena, &base, error));
     }
@@ -246,6 +259,11 @@ static int write_changed(struct plan *plan, const struct item *item, struct writ
     return write_base(plan, item, w, error);
 }
 
+/* One delete that two machines made may have two places: that of the remote stays. */
+static bool is_there(const struct item *item) {
+    return same_bytes(item->mine, item->theirs) && item->mine->place == item->theirs->place;
+}
+
 static int write_item(struct plan *plan, const struct item *item, struct writes *w,
                       struct sync_progress *progress, mneme_error *error) {
     uint64_t expect = item->mine ? item->mine->change : 0;
@@ -258,7 +276,7 @@ static int write_item(struct plan *plan, const struct item *item, struct writes 
         write_removed(item, w);
     else if (item->changed)
         TRY(write_changed(plan, item, w, error));
-    else if (same_bytes(item->mine, item->theirs))
+    else if (is_there(item))
         writes_expect(writes_mark(w, MARK_CLEAN, item->kind, &item->id, item->theirs->change, NULL),
                       expect);
     else
@@ -272,22 +290,28 @@ static int write_item(struct plan *plan, const struct item *item, struct writes 
     return 0;
 }
 
-/* Before anything else: what the batch itself does to the steps is no race. */
-static void write_guard(const struct item *item, struct writes *w) {
-    struct mutation *guard =
-        item->guarded ? writes_add(w, MUTATION_CHECK, item->kind, &item->id) : NULL;
-    if (!guard)
-        return;
-    guard->condition = CONDITION_CHILDREN;
-    guard->expect_kind = MNEME_STEP;
-    guard->expect_count = item->steps_here;
-    guard->expect_place = item->last_place;
+/* Before anything else: what the batch itself does to children is no race. */
+static void write_guards(const struct item *item, struct writes *w) {
+    static const mneme_kind kinds[] = {MNEME_STEP, MNEME_CHECKPOINT};
+    if (item->relied)
+        writes_expect(writes_add(w, MUTATION_CHECK, item->kind, &item->id), item->mine->change);
+    for (size_t i = 0; i < COUNT_OF(item->guards); i++) {
+        const struct children_guard *g = &item->guards[i];
+        struct mutation *guard =
+            g->set ? writes_add(w, MUTATION_CHECK, item->kind, &item->id) : NULL;
+        if (!guard)
+            continue;
+        guard->condition = CONDITION_CHILDREN;
+        guard->expect_kind = kinds[i];
+        guard->expect_count = g->count;
+        guard->expect_place = g->last_place;
+    }
 }
 
 int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
                mneme_error *error) {
     for (size_t i = 0; i < plan->count; i++)
-        write_guard(&plan->items[i], w);
+        write_guards(&plan->items[i], w);
     for (size_t i = 0; i < plan->count; i++)
         TRY(write_item(plan, &plan->items[i], w, progress, error));
     return 0;

@@ -186,6 +186,13 @@ int follow_look(struct sync *s, const struct feed_answer *answer, mneme_error *e
 
 /* ---- pull.c, fold.c: what came in ------------------------------------------------------------ */
 
+/* No child of a kind may join an episode before a batch goes in: so many live ones are here, and
+ * this is their greatest place. */
+struct children_guard {
+    bool set;
+    uint64_t count, last_place;
+};
+
 /* A record that is to change here: one of the page, or an episode whose steps came. */
 struct item {
     mneme_kind kind;
@@ -194,15 +201,14 @@ struct item {
     const struct stored_record *mine;   /* here; NULL: none */
     struct shared_mark mark;
     const struct stored_record *base;
-    struct merge_side result;    /* what it will be; record NULL: nothing */
-    bool ignored;                /* stays as it is, whatever theirs is */
-    bool changed;                /* the result is not `theirs`: it has to go out */
-    bool guarded;                /* an episode: no step may join before this goes in … */
-    uint64_t steps_here;         /* … so many live ones are here, … */
-    uint64_t last_place;         /* … and this is their greatest place */
-    bool removed;                /* a step that went into its episode */
-    struct merge_loss losses[2]; /* those that are any … */
-    struct merge_side lost[2];   /* … with the side that lost */
+    struct merge_side result;        /* what it will be; record NULL: nothing */
+    bool ignored;                    /* stays as it is, whatever theirs is */
+    bool changed;                    /* the result is not `theirs`: it has to go out */
+    bool relied;                     /* an episode that has to be as it is now when this goes in */
+    struct children_guard guards[2]; /* of an episode: steps, checkpoints */
+    bool removed;                    /* a step that went into its episode */
+    struct merge_loss losses[2];     /* those that are any … */
+    struct merge_side lost[2];       /* … with the side that lost */
     mneme_version kept;
 };
 

@@ -305,6 +305,29 @@ static void meet__device_that_was_set_back_takes_all_again(void **state) {
     scene_end(scene);
 }
 
+/* What it writes then may have the version of something that it wrote before, or an older one. */
+static void meet__device_that_was_set_back_in_time_loses_nothing(void **state) {
+    (void)state;
+    for (int older = 0; older <= 1; older++) {
+        struct scene *scene = scene_make(2);
+        struct sim_device *device = device_of(scene, 1);
+        deed(scene, 1, PATTERN, SIM_PUT);
+        scene->token = 31;
+        device->skew_us = older ? 0 : -5 * SIM_HOUR; /* then versions are counted on */
+        assert_int_equal(sim_keep_copy(device), 0);
+        unsigned before = deed(scene, 1, PATTERN, SIM_TITLE);
+        SYNC(scene, 1);
+        device->skew_us = -5 * SIM_HOUR;
+        assert_int_equal(sim_restore_copy(device), 0);
+        scene->token = 21; /* of two titles of one version the greater wins */
+        unsigned after = deed(scene, 1, PATTERN, SIM_TITLE);
+        settle(scene);
+        assert_int_equal(shows(scene, 2, PATTERN, before), 1);
+        assert_int_equal(superseded_with(scene, after), 1);
+        scene_end(scene);
+    }
+}
+
 /* Device 2 becomes a copy of device 1, with its memory of the remote: two of one name. */
 static void meet__copied_store_goes_on_beside_the_first(void **state) {
     (void)state;
@@ -343,6 +366,7 @@ int main(void) {
         cmocka_unit_test(meet__what_was_deleted_while_one_was_away_stays_so),
         cmocka_unit_test(meet__long_away_without_a_collection_is_nothing),
         cmocka_unit_test(meet__device_that_was_set_back_takes_all_again),
+        cmocka_unit_test(meet__device_that_was_set_back_in_time_loses_nothing),
         cmocka_unit_test(meet__copied_store_goes_on_beside_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
