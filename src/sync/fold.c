@@ -106,8 +106,7 @@ static void guard_children(struct plan *plan, struct item *episode, mneme_kind k
     }
 }
 
-/* Make items of the plan of what was found to change besides. */
-static int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error) {
+int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error) {
     if (plan->count + count > plan->capacity) {
         size_t capacity = (plan->count + count) * 2;
         struct item *grown = arena_zalloc(&plan->arena, capacity, sizeof *grown);
@@ -230,17 +229,25 @@ static int delete_child(struct plan *plan, struct item *child, mneme_version ver
     return 0;
 }
 
+/* Whether whoever deleted the episode makes a tombstone for this child, if the remote still has it:
+ * it was shared before the delete was. Not when it is the younger one: then the deleter did not
+ * know of it, and may have put the episode again by the time that it does, so that the child lives.
+ */
+static bool goes_quietly(const struct item *child, const struct item *episode) {
+    return child->mark.mark == MARK_CLEAN && child->mark.at &&
+           child->mark.at < episode->theirs->change &&
+           version_compare(child->mine->version, episode->result.record->version) < 0;
+}
+
 /* Those of the children here whose author did not know get tombstones. The others go without a
- * trace: tombstones come for them, made by whoever deleted the episode, if the remote still has
- * them. */
+ * trace. */
 static int delete_children(struct plan *plan, size_t at, mneme_kind kind, mneme_error *error) {
     struct item episode = plan->items[at], *children;
     size_t count, kept = 0;
     TRY(children_look(plan, &episode.id, kind, false, &children, &count, error));
     guard_children(plan, &plan->items[at], kind, children, count);
     for (size_t i = 0; i < count; i++) {
-        struct shared_mark mark = children[i].mark;
-        if (mark.mark == MARK_CLEAN && mark.at && mark.at < episode.theirs->change) {
+        if (goes_quietly(&children[i], &episode)) {
             children[i].removed = true;
             children[i].mark.at = 0;
         } else {
@@ -324,6 +331,8 @@ int plan_families(struct plan *plan, mneme_error *error) {
             TRY(drop_outlived(plan, i, MNEME_STEP, error));
             TRY(drop_outlived(plan, i, MNEME_CHECKPOINT, error));
         }
+        if (reborn)
+            TRY(plan_bury(plan, i, error));
         item = &plan->items[i];
         if (takes_steps_in(item) && !item->ignored)
             TRY(fold(plan, i, error));

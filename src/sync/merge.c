@@ -257,3 +257,29 @@ int merge_fold(const struct merge_side *episode, const struct merge_side *steps,
     *changed = news;
     return 0;
 }
+
+int merge_outlived_steps(const struct merge_side *winner, const struct merge_side *loser,
+                         struct arena *arena, struct merge_step **out, size_t *count,
+                         mneme_error *error) {
+    struct merge_state state;
+    mneme_version birth;
+    *count = 0;
+    *out = NULL;
+    TRY(merge_birth(winner, arena, &birth, error));
+    TRY(merge_state_read(loser, arena, &state, error));
+    if (version_compare(birth, state.birth) <= 0)
+        return 0;
+    const struct merge_row *steps = &state.rows[find_steps(state.kind->schema)];
+    *out = arena_zalloc(arena, steps->count + 1, sizeof **out);
+    if (!*out)
+        return no_memory(error);
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct merge_item *step = &steps->items[i];
+        if (!step->at || version_compare(step->stamp, birth) < 0)
+            continue;
+        struct merge_step *found = &(*out)[(*count)++];
+        memcpy(&found->id, step->key.data, sizeof found->id);
+        found->stamp = step->stamp;
+    }
+    return 0;
+}

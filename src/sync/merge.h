@@ -131,6 +131,21 @@ int merge_birth(const struct merge_side *side, struct arena *arena, mneme_versio
 int merge_fold(const struct merge_side *episode, const struct merge_side *steps, size_t count,
                struct arena *arena, struct merge_side *out, bool *changed, mneme_error *error);
 
+/* A step, and the stamp that it has in its episode. */
+struct merge_step {
+    mneme_id id;
+    mneme_version stamp;
+};
+
+/*
+ * The steps of `loser`, a completed life of an episode that lost to the life of `winner`, which are
+ * no older than that: their versions do not tell that they went with the loser. None when both are
+ * one life.
+ */
+int merge_outlived_steps(const struct merge_side *winner, const struct merge_side *loser,
+                         struct arena *arena, struct merge_step **out, size_t *count,
+                         mneme_error *error);
+
 /*
  * The record that tells of a loss: kind MNEME_SUPERSEDED, its id made from subject and lost
  * version, its version the lost one, so that every machine that makes it makes the same. *out has

@@ -89,6 +89,19 @@ int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct ite
     return 0;
 }
 
+int plan_name(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
+              mneme_error *error) {
+    const struct item blank = {.kind = kind, .id = *id};
+    *out = plan_find(plan, kind, id);
+    if (*out)
+        return 0;
+    TRY(plan_add(plan, &blank, 1, error));
+    TRY(look(plan, plan->count - 1, error));
+    *out = &plan->items[plan->count - 1];
+    (*out)->result.record = (*out)->mine;
+    return 0;
+}
+
 /* ---- Decisions ------------------------------------------------------------------------------- */
 
 static bool same_bytes(const struct stored_record *a, const struct stored_record *b) {

@@ -238,6 +238,13 @@ struct item *plan_find(struct plan *plan, mneme_kind kind, const mneme_id *id);
  * the plan nor here. */
 int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
               mneme_error *error);
+/* The same, made even when there is none; its result is what is here. */
+int plan_name(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
+              mneme_error *error);
+/* Append items of what was found to change besides; others may move. */
+int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error);
+/* Tell what became of the steps of a completed life that a later one, items[at], beat (bury.c). */
+int plan_bury(struct plan *plan, size_t at, mneme_error *error);
 /* A side with its plain body, in the plan's arena. */
 int plan_open(struct plan *plan, const struct stored_record *record, struct merge_side *out,
               mneme_error *error);

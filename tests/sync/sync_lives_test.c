@@ -1,0 +1,85 @@
+/*
+ * sync_lives_test.c - an episode that was deleted and put again, and its steps of both lives.
+ */
+#include "sync_fixture.h"
+
+static void step_some(struct scene *scene, unsigned device, unsigned steps) {
+    mneme_error error = {0};
+    for (unsigned i = 0; i < steps; i++)
+        if (step_of(process_of(scene, device), false, &error))
+            fail_msg("device %u: %s", device, error.message);
+}
+
+/* Device 3 completes the old life, with a step of device 2 that is younger than the new one, and
+ * takes it from the remote, before the new life of device 1 comes there; or is about to. */
+static void lives__step_of_a_completed_life_goes_with_it(void **state) {
+    (void)state;
+    for (unsigned steps = 1; steps <= 5; steps++) {
+        struct scene *scene = scene_make(4);
+        deed(scene, 1, EPISODE, SIM_PUT);
+        settle(scene);
+        deed(scene, 1, EPISODE, SIM_DELETE);
+        unsigned again = deed(scene, 1, EPISODE, SIM_PUT);
+        unsigned step = deed(scene, 2, EPISODE, SIM_STEP);
+        SYNC(scene, 2);
+        deed(scene, 3, EPISODE, SIM_COMPLETE);
+        step_some(scene, 3, steps);
+        SYNC(scene, 1);
+        settle(scene);
+        for (unsigned device = 1; device <= 4; device++) {
+            assert_int_equal(shows(scene, device, EPISODE, again), 1);
+            assert_int_equal(shows(scene, device, EPISODE, step), 0);
+        }
+        assert_true(superseded_with(scene, step) > 0);
+        scene_end(scene);
+    }
+}
+
+/* The same, and the new life is completed itself: the step is late for it. */
+static void lives__step_is_late_for_a_completed_new_life(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(4);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    settle(scene);
+    deed(scene, 1, EPISODE, SIM_DELETE);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    deed(scene, 1, EPISODE, SIM_COMPLETE);
+    unsigned step = deed(scene, 2, EPISODE, SIM_STEP);
+    SYNC(scene, 2);
+    deed(scene, 3, EPISODE, SIM_COMPLETE);
+    SYNC(scene, 3);
+    SYNC(scene, 1);
+    settle(scene);
+    assert_true(is_sealed(scene, 4, EPISODE));
+    assert_true(shows(scene, 4, EPISODE, step) || superseded_with(scene, step));
+    scene_end(scene);
+}
+
+/* Device 1 hears of the delete, and device 2, which made it, of the step only in its new life. */
+static void lives__step_that_the_deleter_did_not_know_ends_alike_everywhere(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(3);
+    scene->world.settings.pull_max = 1;
+    deed(scene, 1, EPISODE, SIM_PUT);
+    settle(scene);
+    deed(scene, 2, EPISODE, SIM_DELETE);
+    deed(scene, 3, PATTERN, SIM_PUT);
+    unsigned step = deed(scene, 3, EPISODE, SIM_STEP);
+    SYNC(scene, 3);
+    SYNC(scene, 1);
+    step_some(scene, 2, 1); /* the delete goes, and the pattern comes */
+    deed(scene, 2, EPISODE, SIM_PUT);
+    SYNC(scene, 1);
+    settle(scene);
+    assert_true(shows(scene, 1, EPISODE, step) || superseded_with(scene, step));
+    scene_end(scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lives__step_of_a_completed_life_goes_with_it),
+        cmocka_unit_test(lives__step_is_late_for_a_completed_new_life),
+        cmocka_unit_test(lives__step_that_the_deleter_did_not_know_ends_alike_everywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
