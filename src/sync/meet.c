@@ -10,11 +10,12 @@
  *   - after a long time away it was deleted there, and the tombstone has been collected: the record
  * is deleted here. What was changed here meanwhile lost against that delete, and is kept as
  *     superseded.
- * Marks are taken back in parts, and the state says so only behind the last one; a crash in between
- * leads to the same verdict, and to the rest. People write meanwhile, and what they write of a
- * clean record makes it one with a base, with the number it had. So the clean ones come first: else
- * such a record would be met by neither look, and its number of another remote be taken for one of
- * this. At the end that does no harm: a base at 0 never counts as shared (pull.c).
+ * Marks are taken back in parts, and the state says so only behind the last one. The peer's number
+ * is a new one before the first: so whatever remote is there after a crash in between does not know
+ * us, and the rest follows; be it the one that the marks were of. People write meanwhile, and what
+ * they write of a clean record makes it one with a base, with the number it had. So the clean ones
+ * come first: else such a record would be met by neither look, and its number of another remote be
+ * taken for one of this. At the end that does no harm: a base at 0 never counts as shared (pull.c).
  */
 #include "sync/sync_impl.h"
 
@@ -123,15 +124,16 @@ static int take_back(struct sync *s, struct marked *page, struct writes *w,
 int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *error) {
     AUTO_SYNC_WRITES struct writes w = {0};
     bool away = answer->verdict == FEED_UNKNOWN && s->state.cursor < answer->floor;
+    struct sync_state next = s->state;
     bool raced;
+    next.peer = chance(s) | 1;
+    TRY(writes_apply(s, &w, &next, &raced, error));
     /* The way of a mark by local writes: clean, changed, gone, and changed again. */
     TRY(each_page(s, MARK_CLEAN, true, take_back, NULL, error));
     TRY(each_page(s, MARK_BASE, true, take_back, NULL, error));
     TRY(each_page(s, MARK_GONE, true, take_back, NULL, error));
     TRY(each_page(s, MARK_BASE, true, take_back, NULL, error));
-    struct sync_state next = s->state;
     next.phase = away ? PHASE_COMPARING : PHASE_MEETING;
-    next.peer = chance(s) | 1;
     sync_tags_make(s, &next);
     next.epoch[0] = 0;
     next.cursor = next.told_cursor = 0;

@@ -294,8 +294,13 @@ static int write_item(struct plan *plan, const struct item *item, struct writes 
                       expect);
     else
         writes_expect(writes_record(w, item->theirs, MARK_CLEAN, item->theirs->change), expect);
+    return 0;
+}
+
+static int write_losses(struct plan *plan, const struct item *item, struct writes *w,
+                        struct sync_progress *progress, mneme_error *error) {
     for (size_t i = 0; i < COUNT_OF(item->losses); i++) {
-        if (!item->losses[i].any)
+        if (!item->losses[i].any || item->ignored)
             continue;
         progress->superseded++;
         TRY(write_superseded(plan, item, i, w, error));
@@ -325,6 +330,10 @@ int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progre
                mneme_error *error) {
     for (size_t i = 0; i < plan->count; i++)
         write_guards(&plan->items[i], w);
+    /* What tells of a loss goes out before what caused it: should this store be lost in between, or
+     * set back, then the remote would have the one without the other. */
+    for (size_t i = 0; i < plan->count; i++)
+        TRY(write_losses(plan, &plan->items[i], w, progress, error));
     for (size_t i = 0; i < plan->count; i++)
         TRY(write_item(plan, &plan->items[i], w, progress, error));
     return 0;

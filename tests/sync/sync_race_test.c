@@ -194,6 +194,52 @@ static void race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows
     }
 }
 
+/* The marks were of the remote that comes back, and some have been taken back already. */
+static void race__meeting_that_was_cut_is_begun_anew_though_the_old_remote_is_back(void **state) {
+    (void)state;
+    bool died = true;
+    for (unsigned k = 1; died; k++) {
+        struct scene *scene = scene_make(2);
+        struct sim_process *process = process_of(scene, 1);
+        struct sim_remote copy;
+        deed(scene, 1, PATTERN, SIM_PUT);
+        settle(scene);
+        assert_int_equal(sim_remote_copy(&scene->world.server.primary, &copy, NULL), 0);
+        unsigned tag = deed(scene, 1, PATTERN, SIM_ADD_TAG);
+        assert_int_equal(sim_server_replace(&scene->world.server, NULL), 0);
+        process->dies_at = k;
+        (void)sim_step(process, false, NULL, &died, NULL);
+        process->dies_at = 0;
+        assert_int_equal(sim_server_restore(&scene->world.server, &copy, NULL), 0);
+        sim_remote_fini(&copy);
+        settle(scene);
+        assert_int_equal(shows(scene, 2, PATTERN, tag), 1);
+        scene_end(scene);
+        assert_true(k < POINTS_MAX);
+    }
+}
+
+/* One record goes with an exchange; the store is set back after some of them. */
+static void race__loss_is_told_before_it_is_caused(void **state) {
+    enum { STEPS = 8 };
+    (void)state;
+    for (unsigned steps = 1; steps <= STEPS; steps++) {
+        struct scene *scene = scene_make(2);
+        scene->world.settings.push_max = 1;
+        unsigned theirs = deed(scene, 2, PATTERN, SIM_PUT);
+        SYNC(scene, 2);
+        unsigned mine = deed(scene, 1, PATTERN, SIM_PUT);
+        assert_int_equal(sim_keep_copy(device_of(scene, 1)), 0);
+        for (unsigned i = 0; i < steps; i++)
+            assert_int_equal(step_of(process_of(scene, 1), false, NULL), 0);
+        assert_int_equal(sim_restore_copy(device_of(scene, 1)), 0);
+        settle(scene);
+        assert_true(is_told_or_shown(scene, PATTERN, mine));
+        assert_true(is_told_or_shown(scene, PATTERN, theirs));
+        scene_end(scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(race__write_during_a_meeting_is_met_too),
@@ -203,6 +249,8 @@ int main(void) {
         cmocka_unit_test(race__step_made_while_a_delete_comes_goes_too),
         cmocka_unit_test(race__one_delete_of_two_machines_ends_equal),
         cmocka_unit_test(race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows),
+        cmocka_unit_test(race__meeting_that_was_cut_is_begun_anew_though_the_old_remote_is_back),
+        cmocka_unit_test(race__loss_is_told_before_it_is_caused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
