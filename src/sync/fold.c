@@ -179,6 +179,8 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
     struct merge_side side, folded, *steps;
     size_t child_count, dead_count, count;
     bool changed = false;
+    /* Then all that is clean came just now, and who sealed the episode may have been set back. */
+    bool meeting = plan->sync->state.phase != PHASE_IN_STEP;
     TRY(children_look(plan, &episode->id, MNEME_STEP, false, &children, &child_count, error));
     TRY(children_look(plan, &episode->id, MNEME_STEP, true, &dead, &dead_count, error));
     guard_children(plan, episode, MNEME_STEP, children, child_count);
@@ -197,7 +199,7 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
             plan->items[i].removed = record_is_live(plan->items[i].result.record);
     for (size_t i = 0; i < child_count; i++) {
         children[i].removed = true;
-        if (!changed) /* whoever sealed the episode removes them there */
+        if (!changed && !meeting) /* whoever sealed the episode removes them there */
             children[i].mark.at = 0;
     }
     return plan_add(plan, children, child_count, error);

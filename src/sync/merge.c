@@ -121,23 +121,25 @@ static bool same_record(const struct merge_side *a, const struct merge_side *b) 
            !((x->flags ^ y->flags) & OF_CONTENT) && slice_equal(a->plain, b->plain);
 }
 
-/* Nothing was written since a base of mine's version. */
-static bool is_unaware(const struct meeting *m) {
-    const struct stored_record *base = m->base->record;
+/* Whether mine was written since its base, by a memory that may have been set back meanwhile. */
+static bool is_unaware(const struct meeting *m, mneme_version *base) {
+    *base = m->base->record ? m->base->record->version : (mneme_version){0};
     return m->self == 0 && !m->ours.carried &&
-           !(base && version_compare(base->version, m->mine->record->version) == 0);
+           version_compare(*base, m->mine->record->version) != 0;
 }
 
 static int join_lives(struct meeting *m, struct merge_result *out, mneme_error *error) {
     struct merge_state joined;
     struct merge_side made, mine;
+    mneme_version base;
+    const mneme_version *unaware = is_unaware(m, &base) ? &base : NULL;
     const struct merge_state *old = merge_is_live(&m->shared) ? &m->old : NULL;
     if (merge_join(&m->ours, &m->other, m->arena, &joined))
         return no_memory(error);
     TRY(merge_state_write(&joined, m->arena, &made, error));
     TRY(stamped_mine(m, &mine, error));
     if (m->mine->record->kind != MNEME_SUPERSEDED &&
-        merge_find_losses(old, &m->ours, &m->other, m->self, is_unaware(m), m->arena, out))
+        merge_find_losses(old, &m->ours, &m->other, m->self, unaware, m->arena, out))
         return no_memory(error);
     bool is_mine = same_record(&made, &mine), is_theirs = same_record(&made, m->theirs);
     uint32_t flags = made.record->flags;

@@ -27,11 +27,11 @@ int merge_shared_of(const struct merge_side *base, struct arena *arena, struct m
 int merge_know_own(struct merge_state *ours, const struct merge_state *other, uint64_t self,
                    struct arena *arena);
 
-/* What was lost when `mine` and `theirs`, of one life, were joined. `base` may be NULL. `unaware`:
- * mine was written since its base by a memory that may have been set back, so that what its device
- * wrote later may not know of it. */
+/* What was lost when `mine` and `theirs`, of one life, were joined. `base` may be NULL. `unaware`
+ * (NULL: not so): mine was written since its base, whose version this is, by a memory that may have
+ * been set back: it and other writes of its device since then need not know of each other. */
 int merge_find_losses(const struct merge_state *base, const struct merge_state *mine,
-                      const struct merge_state *theirs, uint64_t self, bool unaware,
+                      const struct merge_state *theirs, uint64_t self, const mneme_version *unaware,
                       struct arena *arena, struct merge_result *out);
 
 #endif

@@ -34,19 +34,30 @@ enum loser { NOBODY, MINE, THEIRS };
 struct knowledge {
     uint64_t self;      /* what this device wrote … */
     mneme_version mine; /* … before this version is no news */
-    bool unaware;       /* what mine wrote at that version, no later write need have known */
+    /* What mine wrote at that version, no later write need have known; nor did it know what its
+     * device wrote behind that of the base. */
+    bool unaware;
+    mneme_version base;
 };
+
+/* The writes of one device follow each other: the later one was made knowing the other. But a
+ * memory that was set back knows of none since, and may give an older stamp than it had given, or
+ * the same again. */
+static bool is_followed(const struct merge_item *mine, const struct merge_item *theirs,
+                        enum loser loser, const struct knowledge *k) {
+    int order = version_compare(mine->stamp, theirs->stamp);
+    if (mine->stamp.device != theirs->stamp.device || order == 0)
+        return false;
+    bool written = k->unaware && version_compare(mine->stamp, k->mine) == 0;
+    return !written || (loser == THEIRS && version_compare(theirs->stamp, k->base) <= 0);
+}
 
 static enum loser find_loser(const struct merge_item *base, const struct merge_item *mine,
                              const struct merge_item *theirs, const struct knowledge *k) {
     enum loser loser = merge_compare_items(mine, theirs) < 0 ? MINE : THEIRS;
     const struct merge_item *lost = loser == MINE ? mine : theirs;
-    /* The writes of one device follow each other: the later one was made knowing the other. But a
-     * memory that was set back may give an older stamp than it had given, or the same again. */
-    bool again = version_compare(mine->stamp, theirs->stamp) == 0 ||
-                 (loser == MINE && k->unaware && version_compare(mine->stamp, k->mine) == 0);
-    bool followed = mine->stamp.device == theirs->stamp.device && !again;
-    if (merge_same_value(mine, theirs) || followed || (base && merge_same_value(base, lost)))
+    if (merge_same_value(mine, theirs) || is_followed(mine, theirs, loser, k) ||
+        (base && merge_same_value(base, lost)))
         return NOBODY;
     bool own =
         k->self && theirs->stamp.device == k->self && version_compare(theirs->stamp, k->mine) < 0;
@@ -88,10 +99,12 @@ static void note_row(const struct field *f, const struct merge_row *base,
 }
 
 int merge_find_losses(const struct merge_state *base, const struct merge_state *mine,
-                      const struct merge_state *theirs, uint64_t self, bool unaware,
+                      const struct merge_state *theirs, uint64_t self, const mneme_version *unaware,
                       struct arena *arena, struct merge_result *out) {
     const struct schema *schema = mine->kind->schema;
-    struct knowledge knowledge = {self, mine->header.version, unaware};
+    struct knowledge knowledge = {self, mine->header.version, unaware, {0}};
+    if (unaware)
+        knowledge.base = *unaware;
     struct merge_loss losses[3] = {[MINE] = {.mine = true}};
     for (int i = MINE; i <= THEIRS; i++) {
         losses[i].fields = arena_zalloc(arena, schema->count, sizeof *losses[i].fields);

@@ -326,10 +326,23 @@ static void write_guards(const struct item *item, struct writes *w) {
     }
 }
 
+/* Without a push of ours that was acknowledged: the remote refused it here, say, and another
+ * machine has shared it. */
+static bool begins_to_be_shared(const struct item *item) {
+    bool is_new = item->mark.mark == MARK_NONE || item->mark.mark == MARK_BASE;
+    return item->theirs && item->mine && is_new && item->mark.at == 0 && !item->ignored;
+}
+
 int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
                mneme_error *error) {
-    for (size_t i = 0; i < plan->count; i++)
-        write_guards(&plan->items[i], w);
+    struct shared_counts counts;
+    TRY(shared_state(plan->sync->options.local, NULL, NULL, NULL, &counts, error));
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct item *item = &plan->items[i];
+        write_guards(item, w);
+        if (begins_to_be_shared(item) && counts.held)
+            TRY(scope_free_family(plan->sync, item->theirs, w, error));
+    }
     /* What tells of a loss goes out before what caused it: should this store be lost in between, or
      * set back, then the remote would have the one without the other. */
     for (size_t i = 0; i < plan->count; i++)

@@ -135,6 +135,34 @@ int scope_of_outgoing(struct sync *s, const struct stored_record *r, const struc
     return 0;
 }
 
+int scope_free_family(struct sync *s, const struct stored_record *head, struct writes *w,
+                      mneme_error *error) {
+    const struct attribute subject = {slice_of_string("subject"),
+                                      slice_of(head->id.bytes, sizeof head->id.bytes)};
+    const struct store_query queries[] = {
+        {.kind = MNEME_STEP, .has_parent = true, .parent = head->id},
+        {.kind = MNEME_CHECKPOINT, .has_parent = true, .parent = head->id},
+        {.kind = MNEME_EMBEDDING, .filters = &subject, .filter_count = 1}};
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        struct store_query query = queries[i];
+        bool more = true;
+        query.without_bodies = true;
+        query.limit = STORE_PAGE_MAX;
+        while (more) {
+            AUTO_RECORDS struct record_set page = {0};
+            TRY(store_query(s->options.local, &query, &page, &more, error));
+            for (size_t k = 0; k < page.count; k++)
+                writes_expect(
+                    writes_mark(w, MARK_FREE, page.records[k].kind, &page.records[k].id, 0, NULL),
+                    page.records[k].change);
+            if (page.count)
+                query.after = position_after(&query, &page.records[page.count - 1]);
+        }
+    }
+    s->rescan = true;
+    return 0;
+}
+
 /* ---- In -------------------------------------------------------------------------------------- */
 
 int scope_takes(struct sync *s, const struct stored_record *r, const struct record_set *page,

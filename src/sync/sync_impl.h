@@ -80,6 +80,10 @@ int writes_apply(struct sync *s, struct writes *w, const struct sync_state *stat
 /* Why a record of the outbox must not leave; NULL: it may. */
 int scope_of_outgoing(struct sync *s, const struct stored_record *record,
                       const struct shared_mark *mark, const char **reason, mneme_error *error);
+/* Append that what was held because its head was not shared may go now. Before the change numbers
+ * of the records move. */
+int scope_free_family(struct sync *s, const struct stored_record *head, struct writes *w,
+                      mneme_error *error);
 /* Whether a record that is not here is to be taken in; `page` are those that come with it. */
 int scope_takes(struct sync *s, const struct stored_record *record, const struct record_set *page,
                 bool *takes, mneme_error *error);

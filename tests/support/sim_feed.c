@@ -54,6 +54,7 @@ void sim_server_fini(struct sim_server *server) {
 static int server_switch(struct sim_server *server, struct sim_remote *made, mneme_error *error) {
     sim_remote_fini(&server->primary);
     server->primary = *made;
+    server->was_turned = true;
     return server->has_replica ? sim_server_feed_replica(server, error) : 0;
 }
 

@@ -50,6 +50,7 @@ struct sim_server {
     void *refuses_context;
     enum sim_lie lie;
     /* Counted for the tests. */
+    bool was_turned; /* set back, or replaced */
     uint64_t exchanges, quiet_exchanges, taken, stale, refused;
 };
 

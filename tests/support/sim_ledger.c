@@ -90,6 +90,12 @@ static bool doubled(struct sim_ledger *ledger, const struct sim_device *device,
     return false;
 }
 
+/* Whether a token may come back; see the header. */
+static bool may_return(const struct sim_ledger *ledger, const struct sim_token *token) {
+    return token->rewritten || token->forgotten ||
+           (token->unsure && ledger->world->server.was_turned);
+}
+
 static bool appears(struct sim_ledger *ledger, struct sim_device *device, unsigned slot,
                     struct sim_element element) {
     struct sim_shown *shown = &ledger->shown[index_of(device)];
@@ -98,7 +104,7 @@ static bool appears(struct sim_ledger *ledger, struct sim_device *device, unsign
         token->key != element.key)
         return sim_fails(ledger->world, "device %u shows w%u in slot %u, where nobody wrote it",
                          device->number, element.token, slot);
-    if (shown->fate[element.token] == FATE_GONE && !token->rewritten)
+    if (shown->fate[element.token] == FATE_GONE && !may_return(ledger, token))
         return fails(ledger, element.token, device, "it was gone, and comes back");
     shown->fate[element.token] = FATE_SHOWN;
     return false;
@@ -124,7 +130,7 @@ static bool vanishes(struct sim_ledger *ledger, struct sim_device *device, unsig
     ledger->shown[index_of(device)].fate[element.token] = FATE_GONE;
     bool register_of_all = element.key < SIM_KEY_META; /* an empty value may have won */
     if (has_successor(ledger, element.token) || was_deleted(ledger, slot) || register_of_all ||
-        was_removed(ledger, slot, element.key) ||
+        was_removed(ledger, slot, element.key) || ledger->tokens[element.token].forgiven ||
         token_under(seen->elements, seen->count, element.key))
         return false;
     return fails(ledger, element.token, device, "it is gone, and nobody wrote over it");
@@ -208,7 +214,10 @@ static void note_write(struct sim_ledger *ledger, struct sim_device *device, uns
             add_edge(ledger, old, now.token);
     }
     for (size_t i = 0; i < count; i++) {
-        if (token_under(seen->elements, seen->count, before[i].key))
+        unsigned now = token_under(seen->elements, seen->count, before[i].key);
+        ledger->tokens[before[i].token].unsure |= shown->unsure && now != before[i].token;
+        ledger->tokens[before[i].token].forgotten |= shown->set_back && now != before[i].token;
+        if (now)
             continue;
         unsigned by =
             deletion ? deletion : make_token(ledger, device, SIM_REMOVAL, slot, before[i].key);
@@ -246,7 +255,9 @@ bool sim_ledger_work(struct sim_ledger *ledger, struct sim_device *device, unsig
 }
 
 void sim_ledger_stepped(struct sim_ledger *ledger, struct sim_device *device, bool acknowledged) {
-    ledger->shown[index_of(device)].unsure = !acknowledged;
+    struct sim_shown *shown = &ledger->shown[index_of(device)];
+    shown->unsure = !acknowledged;
+    shown->set_back = shown->set_back && !acknowledged;
 }
 
 void sim_ledger_kept(struct sim_ledger *ledger, struct sim_device *device) {
@@ -258,7 +269,7 @@ bool sim_ledger_restored(struct sim_ledger *ledger, struct sim_device *device) {
     size_t at = index_of(device);
     ledger->shown[at] = ledger->kept[at];
     ledger->shown[at].commits = 0;
-    ledger->shown[at].unsure = true;
+    ledger->shown[at].unsure = ledger->shown[at].set_back = true;
     for (unsigned token = ledger->kept_next[at]; token < ledger->next; token++)
         if (ledger->tokens[token].device == device->number)
             ledger->tokens[token].forgiven = true;
@@ -267,6 +278,12 @@ bool sim_ledger_restored(struct sim_ledger *ledger, struct sim_device *device) {
 
 /* ---- The end ----------------------------------------------------------------------------- */
 
+/* A child whose deleter may never have heard of it; see the header. */
+static bool went_unheard(const struct sim_ledger *ledger, const struct sim_token *token) {
+    bool is_child = token->key >= SIM_KEY_STEP || sim_slots[token->slot].parent;
+    return is_child && was_deleted(ledger, token->slot) && ledger->world->server.was_turned;
+}
+
 /* Whether what a token's write said is accounted for. What wrote over it has a greater number, or
  * is one of the same write; so this ends. */
 static bool is_settled(const struct sim_ledger *ledger, unsigned token, uint8_t *known) {
@@ -274,7 +291,7 @@ static bool is_settled(const struct sim_ledger *ledger, unsigned token, uint8_t 
     if (known[token])
         return known[token] == 2;
     known[token] = 1;
-    bool settled = t->type != SIM_VALUE || t->shown || t->superseded;
+    bool settled = t->type != SIM_VALUE || t->shown || t->superseded || went_unheard(ledger, t);
     for (size_t i = 0; i < ledger->edge_count && !settled; i++)
         if (ledger->edges[i].from == token)
             settled = is_settled(ledger, ledger->edges[i].to, known);
@@ -288,7 +305,7 @@ static bool shown_though_written_over(struct sim_ledger *ledger) {
         char text[64];
         snprintf(text, sizeof text, "it is shown, though w%u wrote over it", to);
         if (ledger->tokens[from].shown && !ledger->tokens[to].forgiven &&
-            !ledger->tokens[from].rewritten)
+            !may_return(ledger, &ledger->tokens[from]))
             return fails(ledger, from, NULL, text);
     }
     return false;

@@ -14,8 +14,15 @@
  *  3. It is shown; or one that wrote over it is, or was itself …; or a superseded record has it.
  *  4. It is not shown when somebody wrote over it.
  *  5. A deleted record is not there, unless one that had seen it deleted made it again.
- * Rules 1 and 4 do not hold for a step that was written again, inside its sealed episode, by a
- * device that did not know of its removal: the later of the two wins.
+ * What is not held up, and docs/sync.md says so:
+ *  a. Rules 1 and 4 for a step that was written again, inside its sealed episode, by a device that
+ *     did not know of its removal: the later of the two wins; and for what a device that was not
+ *     sure of its last exchange, or was set back, wrote again.
+ *  b. The same for what such a device wrote over or removed, when the remote was set back or
+ *     replaced, or the device was set back: nobody is left who knows that it had sent that.
+ *  c. Rule 2 for what was written by a device that was set back behind it.
+ *  d. Rule 3 for a child of an episode that another device deleted, when the remote was set back or
+ *     replaced before that device heard of the child.
  */
 #ifndef MNEME_TESTS_SIM_LEDGER_H
 #define MNEME_TESTS_SIM_LEDGER_H
@@ -30,10 +37,11 @@ struct sim_token {
     bool written;
     enum sim_token_type type;
     unsigned slot, device, key;
-    bool forgiven;   /* its device was set back to before it */
-    bool shown;      /* at the end */
-    bool superseded; /* a superseded record has it */
-    bool rewritten;  /* see above */
+    bool forgiven;          /* its device was set back to before it */
+    bool shown;             /* at the end */
+    bool superseded;        /* a superseded record has it */
+    bool rewritten;         /* see a */
+    bool unsure, forgotten; /* see b */
 };
 
 /* What one device showed of the slots when it was last looked at. */
@@ -44,6 +52,7 @@ struct sim_shown {
     uint8_t fate[SIM_TOKENS_MAX]; /* 0: not seen yet, 1: shown, 2: gone */
     uint64_t commits;             /* of the store then */
     bool unsure; /* its last exchange was not acknowledged, or it was set back since */
+    bool set_back;
 };
 
 struct sim_ledger {

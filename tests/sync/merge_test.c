@@ -102,6 +102,7 @@ static void merge__of_the_same_edit_twice_loses_nothing(void **state) {
     assert_false(must_merge(&base, &mine, &theirs, &arena).loss.any);
 }
 
+/* And it knows what it wrote. */
 static void merge__without_a_base_loses_what_is_older_unless_one_device_wrote_both(void **state) {
     (void)state;
     AUTO_ARENA struct arena arena = {0};
@@ -114,7 +115,10 @@ static void merge__without_a_base_loses_what_is_older_unless_one_device_wrote_bo
     struct stored_record same = *theirs.record;
     same.version.device = mine.record->version.device;
     theirs.record = &same;
-    assert_false(must_merge(&NO_SIDE, &mine, &theirs, &arena).loss.any);
+    assert_true(must_merge(&NO_SIDE, &mine, &theirs, &arena).loss.any);
+    assert_int_equal(merge(&NO_SIDE, &mine, &theirs, same.version.device, &arena, &result, NULL),
+                     0);
+    assert_false(result.loss.any);
 }
 
 static void merge__tells_both_losses_when_each_side_lost(void **state) {

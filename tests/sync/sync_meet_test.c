@@ -305,6 +305,28 @@ static void meet__device_that_was_set_back_takes_all_again(void **state) {
     scene_end(scene);
 }
 
+/* What it writes over, without knowing that it had written it. */
+static void meet__device_that_was_set_back_is_told_what_it_writes_over(void **state) {
+    (void)state;
+    for (int shared = 0; shared <= 1; shared++) {
+        struct scene *scene = scene_make(2);
+        deed(scene, 1, PATTERN, SIM_PUT);
+        if (shared)
+            SYNC(scene, 1);
+        assert_int_equal(sim_keep_copy(device_of(scene, 1)), 0);
+        unsigned before = deed(scene, 1, PATTERN, SIM_TITLE);
+        SYNC(scene, 1);
+        deed(scene, 2, PATTERN + 1, SIM_PUT);
+        settle(scene);
+        assert_int_equal(sim_restore_copy(device_of(scene, 1)), 0);
+        unsigned after = deed(scene, 1, PATTERN, SIM_TITLE);
+        settle(scene);
+        assert_int_equal(shows(scene, 2, PATTERN, after), 1);
+        assert_int_equal(superseded_with(scene, before), 1);
+        scene_end(scene);
+    }
+}
+
 /* What it writes then may have the version of something that it wrote before, or an older one. */
 static void meet__device_that_was_set_back_in_time_loses_nothing(void **state) {
     (void)state;
@@ -366,6 +388,7 @@ int main(void) {
         cmocka_unit_test(meet__what_was_deleted_while_one_was_away_stays_so),
         cmocka_unit_test(meet__long_away_without_a_collection_is_nothing),
         cmocka_unit_test(meet__device_that_was_set_back_takes_all_again),
+        cmocka_unit_test(meet__device_that_was_set_back_is_told_what_it_writes_over),
         cmocka_unit_test(meet__device_that_was_set_back_in_time_loses_nothing),
         cmocka_unit_test(meet__copied_store_goes_on_beside_the_first),
     };

@@ -305,6 +305,52 @@ static void status__of_a_quiet_device_costs_no_writes(void **state) {
     scene_end(scene);
 }
 
+static bool refuses_all(void *context, const struct stored_record *record) {
+    (void)context, (void)record;
+    return true;
+}
+
+/* The episode that the remote refused of one machine comes from another; with some members, so that
+ * in some rounds nothing is left of the first. */
+static void refused__steps_go_once_another_has_shared_their_episode(void **state) {
+    enum { ROUNDS = 16 };
+    (void)state;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        struct scene *scene = scene_make(3);
+        scene->random.state = round;
+        scene->world.server.refuses = refuses_all;
+        deed(scene, 1, EPISODE, SIM_PUT);
+        SYNC(scene, 1);
+        unsigned step = deed(scene, 1, EPISODE, SIM_STEP);
+        SYNC(scene, 1);
+        scene->world.server.refuses = NULL;
+        deed(scene, 2, EPISODE, SIM_PUT);
+        SYNC(scene, 2);
+        SYNC(scene, 1);
+        SYNC(scene, 3);
+        assert_int_equal(shows(scene, 3, EPISODE, step), 1);
+        scene_end(scene);
+    }
+}
+
+/* It was edited so that the remote takes it, and the answer was lost. */
+static void refused__steps_go_once_their_episode_comes_back(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(2);
+    scene->world.server.refuses = refuses_all;
+    deed(scene, 1, EPISODE, SIM_PUT);
+    SYNC(scene, 1);
+    unsigned step = deed(scene, 1, EPISODE, SIM_STEP);
+    SYNC(scene, 1);
+    scene->world.server.refuses = NULL;
+    deed(scene, 1, EPISODE, SIM_TITLE);
+    process_of(scene, 1)->fault = SIM_LOST_AFTER;
+    assert_int_equal(step_of(process_of(scene, 1), false, NULL), MNEME_UNCERTAIN);
+    settle(scene);
+    assert_int_equal(shows(scene, 2, EPISODE, step), 1);
+    scene_end(scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scope__local_records_never_leave),
@@ -315,6 +361,8 @@ int main(void) {
         cmocka_unit_test(refused__edit_frees_the_record),
         cmocka_unit_test(refused__others_edits_come_in),
         cmocka_unit_test(refused__steps_of_a_refused_episode_follow_it),
+        cmocka_unit_test(refused__steps_go_once_another_has_shared_their_episode),
+        cmocka_unit_test(refused__steps_go_once_their_episode_comes_back),
         cmocka_unit_test(status__of_a_store_that_was_never_synced),
         cmocka_unit_test(status__tells_what_waits_and_for_how_long),
         cmocka_unit_test(status__tells_the_failure_until_it_is_over),
