@@ -8,6 +8,7 @@
  *   3. A hears of the completed life. Its own beats it, and goes out over it.
  *   4. B hears of the new life alone. Its step is younger than the birth of that, so nothing says
  *      that the step is of the old one, and that it has gone.
+ * The same when A has only deleted it as yet: it may put it again before B hears of the delete.
  * So A, where the completed life ends, tells with tombstones what became of such steps. Their
  * values are in the superseded record of that life. A later life that is completed itself needs
  * none: whoever has such a step still puts it in (fold.c).
@@ -18,12 +19,12 @@ static int no_memory(mneme_error *error) {
     return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
 }
 
-/* Whether a completed life came for an open one that is of another birth, and stays. */
+/* Whether a completed life came, and what is here is open or deleted, and stays so. */
 static bool may_beat(const struct item *item) {
     const uint32_t sealed = MNEME_FLAG_SEALED;
     return item->kind == MNEME_EPISODE && item->changed && !item->ignored &&
            record_is_live(item->theirs) && item->theirs->flags & sealed &&
-           record_is_live(item->result.record) && !(item->result.record->flags & sealed);
+           !(record_is_live(item->result.record) && item->result.record->flags & sealed);
 }
 
 static int make_tombstone(struct plan *plan, struct item *item, const struct merge_step *step,

@@ -333,7 +333,7 @@ int plan_families(struct plan *plan, mneme_error *error) {
             TRY(drop_outlived(plan, i, MNEME_STEP, error));
             TRY(drop_outlived(plan, i, MNEME_CHECKPOINT, error));
         }
-        if (reborn)
+        if (item->theirs)
             TRY(plan_bury(plan, i, error));
         item = &plan->items[i];
         if (takes_steps_in(item) && !item->ignored)

@@ -268,6 +268,8 @@ int merge_outlived_steps(const struct merge_side *winner, const struct merge_sid
     *count = 0;
     *out = NULL;
     TRY(merge_birth(winner, arena, &birth, error));
+    if (!merge_is_live(winner))
+        birth = winner->record->version;
     TRY(merge_state_read(loser, arena, &state, error));
     if (version_compare(birth, state.birth) <= 0)
         return 0;

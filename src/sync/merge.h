@@ -138,9 +138,9 @@ struct merge_step {
 };
 
 /*
- * The steps of `loser`, a completed life of an episode that lost to the life of `winner`, which are
- * no older than that: their versions do not tell that they went with the loser. None when both are
- * one life.
+ * The steps of `loser`, a completed life of an episode that lost to the life of `winner`, or to
+ * that tombstone, which are no older than that: their versions do not tell that they went with the
+ * loser. None when both are one life.
  */
 int merge_outlived_steps(const struct merge_side *winner, const struct merge_side *loser,
                          struct arena *arena, struct merge_step **out, size_t *count,

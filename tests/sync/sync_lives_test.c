@@ -35,6 +35,28 @@ static void lives__step_of_a_completed_life_goes_with_it(void **state) {
     }
 }
 
+/* The completed life lost to the delete alone; device 1 puts the episode again before device 2
+ * hears of it. */
+static void lives__step_of_a_completed_life_goes_though_its_delete_is_not_heard(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(3);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    settle(scene);
+    deed(scene, 1, EPISODE, SIM_DELETE);
+    unsigned step = deed(scene, 2, EPISODE, SIM_STEP);
+    SYNC(scene, 2);
+    deed(scene, 3, EPISODE, SIM_COMPLETE);
+    SYNC(scene, 3);
+    SYNC(scene, 1);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    SYNC(scene, 1);
+    settle(scene);
+    for (unsigned device = 1; device <= 3; device++)
+        assert_int_equal(shows(scene, device, EPISODE, step), 0);
+    assert_true(superseded_with(scene, step) > 0);
+    scene_end(scene);
+}
+
 /* The same, and the new life is completed itself: the step is late for it. */
 static void lives__step_is_late_for_a_completed_new_life(void **state) {
     (void)state;
@@ -78,6 +100,7 @@ static void lives__step_that_the_deleter_did_not_know_ends_alike_everywhere(void
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lives__step_of_a_completed_life_goes_with_it),
+        cmocka_unit_test(lives__step_of_a_completed_life_goes_though_its_delete_is_not_heard),
         cmocka_unit_test(lives__step_is_late_for_a_completed_new_life),
         cmocka_unit_test(lives__step_that_the_deleter_did_not_know_ends_alike_everywhere),
     };
