@@ -35,6 +35,10 @@ static const struct stored_record *marked_record(const struct marked *page, size
     return page->found[i] == SIZE_MAX ? NULL : &page->records->records[page->found[i]];
 }
 
+static const struct stored_record *marked_base(const struct marked *page, size_t i) {
+    return page->marks[i].mark == MARK_BASE ? &page->bases->records[page->marks[i].base] : NULL;
+}
+
 typedef int marked_visit(struct sync *s, struct marked *page, struct writes *w,
                          struct sync_progress *progress, mneme_error *error);
 
@@ -184,14 +188,25 @@ static int keep_lost(struct sync *s, const struct stored_record *mine, struct wr
     return 0;
 }
 
-static int delete_one(struct sync *s, const struct stored_record *mine, bool changed,
-                      struct writes *w, struct sync_progress *progress, mneme_error *error) {
+/* `base`: of one that was changed here; NULL: it was not. When it was deleted there is not known
+ * any more, but that was of what was shared: so the tombstone has that version, and a later life
+ * that somebody gives the record, knowing of the delete, stands against it. */
+static int delete_one(struct sync *s, const struct stored_record *mine,
+                      const struct stored_record *base, struct writes *w,
+                      struct sync_progress *progress, mneme_error *error) {
+    struct stored_record tombstone = {.kind = mine->kind,
+                                      .flags = MNEME_FLAG_DELETED,
+                                      .id = mine->id,
+                                      .parent = mine->parent,
+                                      .place = mine->place,
+                                      .time_us = mine->time_us,
+                                      .version = base ? base->version : mine->version};
     if (record_is_live(mine)) {
-        if (changed) {
+        if (base) {
             TRY(keep_lost(s, mine, w, error));
             progress->superseded++;
         }
-        writes_expect(writes_add(w, MUTATION_DELETE, mine->kind, &mine->id), mine->change);
+        writes_expect(writes_record(w, &tombstone, MARK_NONE, 0), mine->change);
         progress->merged++;
         (void)writes_mark(w, MARK_NONE, mine->kind, &mine->id, 0, NULL);
     } else {
@@ -204,8 +219,7 @@ static int delete_lacking(struct sync *s, struct marked *page, struct writes *w,
                           struct sync_progress *progress, mneme_error *error) {
     for (size_t i = 0; i < page->count; i++)
         if (page->marks[i].at == 0 && marked_record(page, i))
-            TRY(delete_one(s, marked_record(page, i), page->marks[i].mark == MARK_BASE, w, progress,
-                           error));
+            TRY(delete_one(s, marked_record(page, i), marked_base(page, i), w, progress, error));
     return 0;
 }
 

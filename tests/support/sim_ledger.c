@@ -92,7 +92,8 @@ static bool doubled(struct sim_ledger *ledger, const struct sim_device *device,
 
 /* Whether a token may come back; see the header. */
 static bool may_return(const struct sim_ledger *ledger, const struct sim_token *token) {
-    return token->rewritten || token->forgotten ||
+    bool reborn = token->key >= SIM_KEY_STEP && ledger->reborn[token->slot];
+    return token->rewritten || token->forgotten || reborn ||
            (token->unsure && ledger->world->server.was_turned);
 }
 

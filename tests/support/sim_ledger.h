@@ -21,6 +21,9 @@
  *  b. The same for what such a device wrote over or removed, when the remote was set back or
  *     replaced, or the device was set back: nobody is left who knows that it had sent that.
  *  c. Rule 2 for what was written by a device that was set back behind it.
+ *     And rule 1 for a step of an episode that was deleted and put again: one that was written
+ *     without knowing of that goes where the delete is heard of, and is back when a machine that
+ *     took it for a step of the new life has completed that.
  *  d. Rule 3 for a child of an episode that another device deleted, when the remote was set back or
  *     replaced before that device heard of the child.
  */
