@@ -43,13 +43,16 @@ static bool was_pulled(const struct feed_answer *answer, const struct stored_rec
 
 /* The remote holds another change of it, which comes with the feed, or has come with this answer.
  * All of the feed was read, and it did not: then the remote holds nothing, for it was purged or
- * collected there. So it goes as a new record next time. */
-static void settle_stale(const struct feed_push *push, const struct feed_answer *answer,
-                         const struct stored_record *ours, struct writes *w) {
-    const struct stored_record *sent = push->record;
-    if (answer->more || push->expect == 0 || was_pulled(answer, sent))
-        return;
-    writes_expect(writes_mark(w, MARK_NONE, sent->kind, &sent->id, 0, NULL), ours->change);
+ * collected there. So it goes as new next time. But what was shared stays its base, by which its
+ * stamps are told; and a tombstone still has to reach those who hold what was purged. */
+static int settle_stale(struct sync *s, const struct outgoing *out, size_t i,
+                        const struct feed_answer *answer, struct writes *w, mneme_error *error) {
+    const struct feed_push *push = &out->pushes[i];
+    const struct stored_record *ours = out->ours[i];
+    const struct stored_record *base = outgoing_base(out, &out->marks[ours - out->set.records]);
+    if (answer->more || push->expect == 0 || was_pulled(answer, push->record) || !base)
+        return 0;
+    return base_of_unshared(s, ours, base, NULL, 0, ours->change, w, error);
 }
 
 static int settle_refused(const struct feed_push *push, const struct stored_record *ours,
@@ -98,8 +101,9 @@ static bool mark_stands(const struct outgoing *out, size_t i, const struct share
     return then->mark == now->mark && then->at == now->at;
 }
 
-static int settle_one(const struct outgoing *out, size_t i, const struct present *present,
-                      const struct feed_answer *answer, struct writes *w, mneme_error *error) {
+static int settle_one(struct sync *s, const struct outgoing *out, size_t i,
+                      const struct present *present, const struct feed_answer *answer,
+                      struct writes *w, mneme_error *error) {
     const struct feed_push *push = &out->pushes[i];
     const struct stored_record *ours = out->ours[i];
     uint64_t now = present->change[i];
@@ -112,7 +116,7 @@ static int settle_one(const struct outgoing *out, size_t i, const struct present
     else if (push->fate == FEED_REFUSED)
         return settle_refused(push, ours, w, error);
     else if (mark_stands(out, i, &present->marks[i]))
-        settle_stale(push, answer, ours, w);
+        return settle_stale(s, out, i, answer, w, error);
     return 0;
 }
 
@@ -135,10 +139,10 @@ int base_of_unshared(struct sync *s, const struct stored_record *record,
     return 0;
 }
 
-int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *error) {
+static int suspect_once(struct sync *s, const struct outgoing *out, bool *raced,
+                        mneme_error *error) {
     AUTO_SYNC_WRITES struct writes w = {0};
     struct present present;
-    bool raced;
     TRY(present_of(s, out, &w.arena, &present, error));
     for (size_t i = 0; i < out->count; i++) {
         const struct feed_push *push = &out->pushes[i];
@@ -146,39 +150,17 @@ int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *erro
             !mark_stands(out, i, &present.marks[i]))
             continue;
         const struct shared_mark *mark = &out->marks[out->ours[i] - out->set.records];
-        TRY(base_of_unshared(s, push->record, push->record,
-                             mark->mark == MARK_BASE ? &out->bases.records[mark->base] : NULL,
-                             push->expect, present.change[i], &w, error));
+        TRY(base_of_unshared(s, push->record, push->record, outgoing_base(out, mark), push->expect,
+                             present.change[i], &w, error));
     }
-    return writes_apply(s, &w, NULL, &raced, error);
+    return writes_apply(s, &w, NULL, raced, error);
 }
 
-/* What was held because its head was not shared may go now. */
-static int free_family(struct sync *s, const struct stored_record *head, struct writes *w,
-                       mneme_error *error) {
-    const struct attribute subject = {slice_of_string("subject"),
-                                      slice_of(head->id.bytes, sizeof head->id.bytes)};
-    const struct store_query queries[] = {
-        {.kind = MNEME_STEP, .has_parent = true, .parent = head->id},
-        {.kind = MNEME_CHECKPOINT, .has_parent = true, .parent = head->id},
-        {.kind = MNEME_EMBEDDING, .filters = &subject, .filter_count = 1}};
-    for (size_t i = 0; i < COUNT_OF(queries); i++) {
-        struct store_query query = queries[i];
-        bool more = true;
-        query.without_bodies = true;
-        query.limit = STORE_PAGE_MAX;
-        while (more) {
-            AUTO_RECORDS struct record_set page = {0};
-            TRY(store_query(s->options.local, &query, &page, &more, error));
-            for (size_t k = 0; k < page.count; k++)
-                writes_expect(
-                    writes_mark(w, MARK_FREE, page.records[k].kind, &page.records[k].id, 0, NULL),
-                    page.records[k].change);
-            if (page.count)
-                query.after = position_after(&query, &page.records[page.count - 1]);
-        }
-    }
-    s->rescan = true;
+int outbox_suspect(struct sync *s, const struct outgoing *out, mneme_error *error) {
+    enum { ATTEMPTS = 16 };
+    bool raced = true;
+    for (int attempt = 0; raced && attempt < ATTEMPTS; attempt++)
+        TRY(suspect_once(s, out, &raced, error));
     return 0;
 }
 
@@ -189,7 +171,7 @@ static int free_families(struct sync *s, const struct outgoing *out, struct writ
     for (size_t i = 0; i < out->count && counts.held; i++) {
         const struct feed_push *push = &out->pushes[i];
         if (push->fate == FEED_TAKEN && push->op == FEED_PUT && id_is_zero(&push->record->parent))
-            TRY(free_family(s, push->record, w, error));
+            TRY(scope_free_family(s, push->record, w, error));
     }
     return 0;
 }
@@ -203,7 +185,7 @@ int outbox_settle(struct sync *s, const struct outgoing *out, const struct feed_
         const struct feed_push *push = &out->pushes[i];
         progress->pushed += push->fate == FEED_TAKEN && out->ours[i];
         progress->held += push->fate == FEED_REFUSED;
-        TRY(settle_one(out, i, &present, answer, w, error));
+        TRY(settle_one(s, out, i, &present, answer, w, error));
     }
     return 0;
 }

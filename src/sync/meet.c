@@ -144,6 +144,7 @@ int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *er
     next.told_us = 0;
     TRY(writes_apply(s, &w, &next, &raced, error));
     s->unsure = false; /* these tags were never sent */
+    s->current_us = 0;
     return 0;
 }
 

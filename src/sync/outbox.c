@@ -51,15 +51,10 @@ int body_close(struct sync *s, const struct merge_side *side, struct arena *aren
                                    &out->body, error);
 }
 
-static const struct stored_record *base_of(const struct outgoing *out,
-                                           const struct shared_mark *mark) {
-    return mark->mark == MARK_BASE ? &out->bases.records[mark->base] : NULL;
-}
-
 /* What is sent for ours[i]: *sent is another record than `mine` when it gets stamps. */
 static int prepare(struct sync *s, struct outgoing *out, const struct stored_record *mine,
                    const struct shared_mark *mark, struct stored_record *sent, mneme_error *error) {
-    const struct stored_record *base = base_of(out, mark);
+    const struct stored_record *base = outgoing_base(out, mark);
     struct merge_side ours, shared = {0}, stamped;
     *sent = *mine;
     if (!base || mine->kind == MNEME_DICTIONARY)
@@ -156,6 +151,27 @@ static int gather_gone(struct sync *s, struct outgoing *out, mneme_error *error)
     return 0;
 }
 
+/*
+ * A record of the future gets its date here before it goes, so that it has one whatever becomes of
+ * the sending; and goes with the next step. But not by what was known of the remote's clock before
+ * ours may have been set, and not behind what this machine has sent and does not know of:
+ *   1. the clock is hours ahead; a record is pushed, and the process dies;
+ *   2. a tag is removed from it here;
+ *   3. dated back, that would be older than what was pushed, which then brings the tag back.
+ * So the remote is heard first, and all that it has taken in.
+ */
+static void date_back(struct sync *s, struct outgoing *out, const struct stored_record *mine,
+                      mneme_version version, struct writes *w) {
+    enum { CURRENT_US = 10 * 1000000 };
+    struct stored_record dated = *mine;
+    dated.version = version;
+    if (!out->is_ahead && s->current_us && boot_us(s) - s->current_us < CURRENT_US)
+        writes_expect(writes_record(w, &dated, MARK_NONE, 0), mine->change);
+    else
+        out->left = true;
+    out->more = true;
+}
+
 static int gather_record(struct sync *s, struct outgoing *out, size_t i, struct writes *w,
                          mneme_error *error) {
     const struct stored_record *mine = &out->set.records[i];
@@ -170,13 +186,9 @@ static int gather_record(struct sync *s, struct outgoing *out, size_t i, struct 
         out->held++;
         return 0;
     }
-    struct stored_record dated = *mine;
-    dated.version = bound_version(s, mine, base_of(out, mark));
-    if (version_compare(dated.version, mine->version) != 0) {
-        /* It gets its date here before it goes, so that it has one whatever becomes of the sending;
-         * and goes with the next step. */
-        writes_expect(writes_record(w, &dated, MARK_NONE, 0), mine->change);
-        out->more = true;
+    mneme_version version = bound_version(s, mine, outgoing_base(out, mark));
+    if (version_compare(version, mine->version) != 0) {
+        date_back(s, out, mine, version, w);
         return 0;
     }
     TRY(prepare(s, out, mine, mark, &out->sent[out->count], error));
@@ -201,6 +213,7 @@ int outbox_gather(struct sync *s, const struct outgoing *behind, struct outgoing
     if (!behind && s->rescan)
         s->scanned = 0;
     s->rescan = s->rescan && behind;
+    out->is_ahead = behind != NULL;
     out->since = behind ? behind->upto : s->scanned;
     TRY(shared_outbox(s->options.local, out->since, most, s->options.push_bytes, &out->set,
                       &out->upto, &out->more, error));

@@ -143,6 +143,7 @@ static int follow(struct sync *s, struct run *run, const struct flight *now, str
         return status;
     }
     s->unsure = next->begun;
+    s->current_us = now->answer.more ? 0 : boot_us(s);
     run_note(run, now);
     return begun;
 }
@@ -195,6 +196,7 @@ static int talk(struct sync *s, struct run *run, struct flight *first, bool quie
         run->progress->head = seen.head;
         run->went = first->out.held != 0;
         run->more = first->out.more;
+        s->current_us = boot_us(s);
         return follow_look(s, &seen, error);
     }
     TRY(exchange_confirm(s, met, error));

@@ -20,7 +20,8 @@ struct sync {
     bool rescan;      /* begin anew: something was freed */
     struct record_name gone_from; /* where the next look at gone steps begins, if set */
     bool gone_from_set;
-    bool unsure; /* there may be an exchange of which nobody knows, or which is not stored */
+    bool unsure;        /* there may be an exchange of which nobody knows, or which is not stored */
+    int64_t current_us; /* by the boot clock: when all that the remote had was here; 0: not yet */
     uint64_t
         stale_rounds; /* steps in a row in which the remote took nothing of what it was given */
     struct sync_world world;
@@ -122,12 +123,17 @@ struct outgoing {
     size_t count;
     uint64_t upto; /* … and up to which */
     bool more;
-    bool left; /* something of it is to be read again, and may not go yet */
+    bool is_ahead; /* of what becomes of an exchange that is under way */
+    bool left;     /* something of it is to be read again, and may not go yet */
     size_t plain_bytes;
     size_t held;
 };
 void outgoing_fini(struct outgoing *out);
-#define AUTO_OUTGOING CLEANUP(outgoing_fini)
+
+static inline const struct stored_record *outgoing_base(const struct outgoing *out,
+                                                        const struct shared_mark *mark) {
+    return mark->mark == MARK_BASE ? &out->bases.records[mark->base] : NULL;
+}
 
 /* What is next: from where all is settled, or behind what is under way (NULL: nothing is). */
 int outbox_gather(struct sync *s, const struct outgoing *behind, struct outgoing *out,

@@ -57,6 +57,30 @@ static void lives__step_of_a_completed_life_goes_though_its_delete_is_not_heard(
     scene_end(scene);
 }
 
+/* Device 1 has that step already when it hears of the completed life, and it is purged by then. */
+static void lives__step_that_came_before_its_completed_life_goes_with_it(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(4);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    settle(scene);
+    deed(scene, 1, EPISODE, SIM_DELETE);
+    deed(scene, 1, EPISODE, SIM_PUT);
+    unsigned step = deed(scene, 2, EPISODE, SIM_STEP);
+    SYNC(scene, 2);
+    deed(scene, 3, EPISODE, SIM_COMPLETE);
+    step_some(scene, 3, 2);
+    sim_stop(process_of(scene, 1), false);
+    scene->world.settings.pull_max = 1;
+    step_some(scene, 1, 1);
+    SYNC(scene, 3);
+    SYNC(scene, 1);
+    settle(scene);
+    for (unsigned device = 1; device <= 4; device++)
+        assert_int_equal(shows(scene, device, EPISODE, step), 0);
+    assert_true(superseded_with(scene, step) > 0);
+    scene_end(scene);
+}
+
 /* The same, and the new life is completed itself: the step is late for it. */
 static void lives__step_is_late_for_a_completed_new_life(void **state) {
     (void)state;
@@ -101,6 +125,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lives__step_of_a_completed_life_goes_with_it),
         cmocka_unit_test(lives__step_of_a_completed_life_goes_though_its_delete_is_not_heard),
+        cmocka_unit_test(lives__step_that_came_before_its_completed_life_goes_with_it),
         cmocka_unit_test(lives__step_is_late_for_a_completed_new_life),
         cmocka_unit_test(lives__step_that_the_deleter_did_not_know_ends_alike_everywhere),
     };

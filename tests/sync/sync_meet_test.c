@@ -270,6 +270,29 @@ static void meet__what_was_deleted_while_one_was_away_stays_so(void **state) {
     scene_end(scene);
 }
 
+static void meet__what_was_put_again_while_one_was_away_lives(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(2);
+    mneme_error error = {0};
+    uint64_t collected;
+    deed(scene, 1, PATTERN, SIM_PUT);
+    settle(scene);
+    deed(scene, 2, PATTERN, SIM_DELETE);
+    SYNC(scene, 2);
+    sim_pass(&scene->world, 100 * SIM_DAY);
+    SYNC(scene, 2);
+    deed(scene, 2, OTHER_EPISODE, SIM_PUT);
+    SYNC(scene, 2);
+    unsigned again = deed(scene, 2, PATTERN, SIM_PUT);
+    assert_int_equal(sync_collect(process_of(scene, 2)->sync, &collected, &error), 0);
+    SYNC(scene, 1); /* it compares: the pattern was deleted */
+    SYNC(scene, 2);
+    settle(scene);
+    assert_int_equal(shows(scene, 1, PATTERN, again), 1);
+    assert_int_equal(shows(scene, 2, PATTERN, again), 1);
+    scene_end(scene);
+}
+
 static void meet__long_away_without_a_collection_is_nothing(void **state) {
     (void)state;
     struct scene *scene = scene_make(2);
@@ -386,6 +409,7 @@ int main(void) {
         cmocka_unit_test(meet__quiet_look_finds_what_is_new),
         cmocka_unit_test(meet__backup_of_a_lost_exchange_is_told_from_later_ones),
         cmocka_unit_test(meet__what_was_deleted_while_one_was_away_stays_so),
+        cmocka_unit_test(meet__what_was_put_again_while_one_was_away_lives),
         cmocka_unit_test(meet__long_away_without_a_collection_is_nothing),
         cmocka_unit_test(meet__device_that_was_set_back_takes_all_again),
         cmocka_unit_test(meet__device_that_was_set_back_is_told_what_it_writes_over),

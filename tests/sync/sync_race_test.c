@@ -168,16 +168,15 @@ static void race__one_delete_of_two_machines_ends_equal(void **state) {
 
 /* ---- Ends -------------------------------------------------------------------------------- */
 
-/* What a process that died had pushed comes back while its record was written again here, and the
- * clock runs ahead by hours. */
-static void race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows(void **state) {
-    (void)state;
+/* What a process that died had pushed comes back while its record was written again here, with a
+ * clock that is `ahead_us` ahead of the remote's, and then `later_us`. */
+static void removal_stays(int64_t ahead_us, int64_t later_us) {
     bool died = true;
     for (unsigned k = 1; died; k++) {
         struct scene *scene = scene_make(2);
         struct sim_process *process = process_of(scene, 1);
         SYNC(scene, 1);
-        device_of(scene, 1)->skew_us = 3 * SIM_HOUR;
+        device_of(scene, 1)->skew_us = ahead_us;
         deed(scene, 1, PATTERN, SIM_PUT);
         unsigned tag = deed(scene, 1, PATTERN, SIM_ADD_TAG);
         assert_int_equal(sim_start(process, NULL), 0);
@@ -186,12 +185,24 @@ static void race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows
         process->dies_at = 0;
         deed(scene, 1, PATTERN, SIM_DROP_TAG);
         unsigned left = shows(scene, 1, PATTERN, tag);
+        device_of(scene, 1)->skew_us = later_us;
         settle(scene);
         assert_int_equal(shows(scene, 1, PATTERN, tag), left);
         assert_int_equal(shows(scene, 2, PATTERN, tag), left);
         scene_end(scene);
         assert_true(k < POINTS_MAX);
     }
+}
+
+static void race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows(void **state) {
+    (void)state;
+    removal_stays(3 * SIM_HOUR, 3 * SIM_HOUR);
+}
+
+static void race__removal_stays_though_the_clock_is_set_before_the_push_is_known(void **state) {
+    (void)state;
+    removal_stays(0, -7 * SIM_HOUR);
+    removal_stays(3 * SIM_HOUR, 0);
 }
 
 /* The marks were of the remote that comes back, and some have been taken back already. */
@@ -249,6 +260,7 @@ int main(void) {
         cmocka_unit_test(race__step_made_while_a_delete_comes_goes_too),
         cmocka_unit_test(race__one_delete_of_two_machines_ends_equal),
         cmocka_unit_test(race__removal_stays_after_a_push_of_the_future_of_which_nobody_knows),
+        cmocka_unit_test(race__removal_stays_though_the_clock_is_set_before_the_push_is_known),
         cmocka_unit_test(race__meeting_that_was_cut_is_begun_anew_though_the_old_remote_is_back),
         cmocka_unit_test(race__loss_is_told_before_it_is_caused),
     };
