@@ -69,9 +69,9 @@ struct mutation *writes_record(struct writes *w, const struct stored_record *rec
 void writes_expect(struct mutation *m, uint64_t change);
 
 /*
- * Apply them with the state (NULL: leave it as it is). *raced: a record was changed by another
- * writer meanwhile, and nothing was written; that is no error. MNEME_LOCKED: the lease is
- * another's.
+ * Apply them with the state (NULL: leave it as it is). With neither nothing is done, nor the fence
+ * looked at. *raced: a record was changed by another writer meanwhile, and nothing was written;
+ * that is no error. MNEME_LOCKED: the lease is another's.
  */
 int writes_apply(struct sync *s, struct writes *w, const struct sync_state *state, bool *raced,
                  mneme_error *error);

@@ -81,6 +81,8 @@ int writes_apply(struct sync *s, struct writes *w, const struct sync_state *stat
                  mneme_error *error) {
     AUTO_BUF struct buf bytes = BUF_INIT(SHARED_STATE_MAX);
     *raced = false;
+    if (w->count == 0 && !state && !w->failed)
+        return 0;
     struct mutation *guard = room(w);
     struct mutation *set = guard && state ? room(w) : NULL;
     if (w->failed)

@@ -339,13 +339,13 @@ static enum attempt attempt(struct writer *w, struct batch *const *batches, size
                             bool *done, struct result *results, mneme_error *error) {
     if (writer_begin(w, error))
         return ATTEMPT_FAILED;
-    bool any = false;
+    bool any = false; /* a commit of nothing would be synced to disk all the same */
     for (size_t i = 0; i < count; results += batches[i++]->count) {
         if (done[i])
             continue;
         bool wrote;
         if (apply_batch(w, batches[i], results, &wrote) == 0) {
-            any = true;
+            any = any || wrote;
         } else if (w->lmdb_code) {
             kv_write_abort(w->env, w->txn);
             if (error)
