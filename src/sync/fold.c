@@ -106,22 +106,6 @@ static void guard_children(struct plan *plan, struct item *episode, mneme_kind k
     }
 }
 
-int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error) {
-    if (plan->count + count > plan->capacity) {
-        size_t capacity = (plan->count + count) * 2;
-        struct item *grown = arena_zalloc(&plan->arena, capacity, sizeof *grown);
-        if (!grown)
-            return no_memory(error);
-        memcpy(grown, plan->items, plan->count * sizeof *grown);
-        plan->items = grown;
-        plan->capacity = capacity;
-    }
-    if (count)
-        memcpy(plan->items + plan->count, items, count * sizeof *items);
-    plan->count += count;
-    return 0;
-}
-
 /* What a live item will be, with its stamps: those of a local write come of its base. */
 static int result_open(struct plan *plan, const struct item *item, struct merge_side *out,
                        mneme_error *error) {
@@ -139,10 +123,9 @@ static int result_open(struct plan *plan, const struct item *item, struct merge_
 
 /* ---- Late steps ------------------------------------------------------------------------------ */
 
-/* Live ones, which go in, and tombstones, which may take one out. */
+/* Of a step: live ones go in, and tombstones may take one out. */
 static bool is_step_of(const struct item *item, const mneme_id *episode) {
-    return item->kind == MNEME_STEP && !item->ignored && item->result.record &&
-           id_equal(&item->result.record->parent, episode);
+    return !item->ignored && item->result.record && id_equal(&item->result.record->parent, episode);
 }
 
 /* Those of the page, and those here, as sides. */
@@ -150,16 +133,16 @@ static int sides_of(struct plan *plan, const mneme_id *episode, const struct ite
                     size_t child_count, const struct item *dead, size_t dead_count,
                     struct merge_side **out, size_t *count, mneme_error *error) {
     size_t most = child_count + dead_count;
-    for (size_t i = 0; i < plan->count; i++)
-        most += is_step_of(&plan->items[i], episode);
+    for (size_t i = 0; i < plan->step_count; i++)
+        most += is_step_of(&plan->items[plan->steps[i]], episode);
     *count = 0;
     if (most == 0)
         return 0;
     *out = arena_zalloc(&plan->arena, most, sizeof **out);
     if (!*out)
         return no_memory(error);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct item *item = &plan->items[i];
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct item *item = &plan->items[plan->steps[i]];
         if (!is_step_of(item, episode))
             continue;
         if (item->changed)
@@ -194,9 +177,11 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
         episode->result = folded;
         episode->changed = true;
     }
-    for (size_t i = 0; i < plan->count; i++)
-        if (is_step_of(&plan->items[i], &episode->id))
-            plan->items[i].removed = record_is_live(plan->items[i].result.record);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct item *step = &plan->items[plan->steps[i]];
+        if (is_step_of(step, &episode->id))
+            step->removed = record_is_live(step->result.record);
+    }
     for (size_t i = 0; i < child_count; i++) {
         children[i].removed = true;
         if (!changed && !meeting) /* whoever sealed the episode removes them there */

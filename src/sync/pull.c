@@ -8,14 +8,6 @@
  */
 #include "sync/sync_impl.h"
 
-void plan_fini(struct plan *plan) {
-    record_set_fini(&plan->mine);
-    record_set_fini(&plan->bases);
-    record_set_fini(&plan->children);
-    arena_fini(&plan->arena);
-    *plan = (struct plan){0};
-}
-
 static int no_memory(mneme_error *error) {
     return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
 }
@@ -65,20 +57,13 @@ static int look(struct plan *plan, size_t from, mneme_error *error) {
     return 0;
 }
 
-struct item *plan_find(struct plan *plan, mneme_kind kind, const mneme_id *id) {
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->items[i].kind == kind && id_equal(&plan->items[i].id, id))
-            return &plan->items[i];
-    return NULL;
-}
-
 int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
               mneme_error *error) {
     *out = plan_find(plan, kind, id);
     if (*out || plan->count == plan->capacity)
         return 0;
-    struct item *item = &plan->items[plan->count++];
-    *item = (struct item){.kind = kind, .id = *id};
+    struct item new = {.kind = kind, .id = *id}, *item = &plan->items[plan->count];
+    TRY(plan_add(plan, &new, 1, error));
     TRY(look(plan, plan->count - 1, error));
     if (item->mine) {
         item->result = (struct merge_side){.record = item->mine};
@@ -189,13 +174,12 @@ static int decide(struct plan *plan, struct item *item, mneme_error *error) {
 int plan_make(struct plan *plan, mneme_error *error) {
     const struct record_set *page = &plan->answer->records;
     /* Behind those of the page there is room for a parent of each. */
-    plan->capacity = page->count * 2 + 1;
-    plan->items = arena_zalloc(&plan->arena, plan->capacity, sizeof *plan->items);
-    if (!plan->items)
-        return no_memory(error);
-    for (size_t i = 0; i < page->count; i++)
-        plan->items[plan->count++] = (struct item){
-            .kind = page->records[i].kind, .id = page->records[i].id, .theirs = &page->records[i]};
+    TRY(plan_reserve(plan, page->count * 2 + 1, error));
+    for (size_t i = 0; i < page->count; i++) {
+        const struct stored_record *theirs = &page->records[i];
+        struct item item = {.kind = theirs->kind, .id = theirs->id, .theirs = theirs};
+        TRY(plan_add(plan, &item, 1, error));
+    }
     TRY(look(plan, 0, error));
     for (size_t i = 0; i < page->count; i++)
         TRY(decide(plan, &plan->items[i], error));

@@ -3,7 +3,7 @@
  *
  * A step goes: lease_hold (lease.c), outbox_gather (outbox.c), flights (exchange.c), and for each
  * of them follow_flight (follow.c), which settles what went out (fates.c) and plans what becomes
- * of what came in (pull.c, fold.c, merge.h).
+ * of what came in (plan.c, pull.c, fold.c, merge.h).
  */
 #ifndef MNEME_SYNC_IMPL_H
 #define MNEME_SYNC_IMPL_H
@@ -194,7 +194,7 @@ int follow_flight(struct sync *s, const struct flight *flight, struct sync_progr
 /* Note that a look found nothing new, if nothing is noted that is true as well. */
 int follow_look(struct sync *s, const struct feed_answer *answer, mneme_error *error);
 
-/* ---- pull.c, fold.c: what came in ------------------------------------------------------------ */
+/* ---- plan.c, pull.c, fold.c: what came in ---------------------------------------------------- */
 
 /* No child of a kind may join an episode before a batch goes in: so many live ones are here, and
  * this is their greatest place. */
@@ -229,6 +229,8 @@ struct plan {
     struct record_set mine, bases, children;
     struct item *items;
     size_t count, capacity;
+    size_t *steps, step_count; /* the items that are steps, as indexes */
+    size_t *slots, slot_count; /* an index + 1, 0: free; a power of two, and half of it is free */
     struct store_stats stats; /* of the local store: what kinds of records it has at all */
 };
 void plan_fini(struct plan *plan);
@@ -242,7 +244,11 @@ int plan_families(struct plan *plan, mneme_error *error);
 int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
                mneme_error *error);
 
-/* NULL: there is none. */
+/* Make room for so many items (plan.c). */
+int plan_reserve(struct plan *plan, size_t capacity, mneme_error *error);
+/* Append items; where there is no room for them all of them move. */
+int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error);
+/* The first item of a name; NULL: there is none. */
 struct item *plan_find(struct plan *plan, mneme_kind kind, const mneme_id *id);
 /* The item of a name, made (with what is here of it) when there is none; NULL in *out: neither in
  * the plan nor here. */
@@ -251,8 +257,6 @@ int plan_item(struct plan *plan, mneme_kind kind, const mneme_id *id, struct ite
 /* The same, made even when there is none; its result is what is here. */
 int plan_name(struct plan *plan, mneme_kind kind, const mneme_id *id, struct item **out,
               mneme_error *error);
-/* Append items of what was found to change besides; others may move. */
-int plan_add(struct plan *plan, const struct item *items, size_t count, mneme_error *error);
 /* Tell what became of the steps of a completed life that a later one, items[at], beat (bury.c). */
 int plan_bury(struct plan *plan, size_t at, mneme_error *error);
 /* A side with its plain body, in the plan's arena. */

@@ -1,0 +1,62 @@
+/*
+ * plan_test.c - the items of a plan are found by name, whatever is added behind them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "support/store_records.h"
+#include "sync/sync_impl.h"
+
+static void add(struct plan *plan, mneme_kind kind, unsigned n) {
+    struct item item = {.kind = kind, .id = numbered_id(n)};
+    assert_int_equal(plan_add(plan, &item, 1, NULL), 0);
+}
+
+static void plan_find__finds_every_item_however_many(void **state) {
+    (void)state;
+    enum { MOST = 300 };
+    AUTO_PLAN struct plan plan = {0};
+    mneme_id id = numbered_id(1);
+    assert_null(plan_find(&plan, MNEME_STEP, &id));
+    for (unsigned n = 1; n <= MOST; n++) {
+        add(&plan, MNEME_STEP, n);
+        for (unsigned k = 1; k <= n; k++) {
+            id = numbered_id(k);
+            assert_ptr_equal(plan_find(&plan, MNEME_STEP, &id), &plan.items[k - 1]);
+            assert_null(plan_find(&plan, MNEME_EPISODE, &id));
+        }
+        id = numbered_id(n + 1);
+        assert_null(plan_find(&plan, MNEME_STEP, &id));
+    }
+}
+
+static void plan_find__finds_the_first_of_a_name(void **state) {
+    (void)state;
+    AUTO_PLAN struct plan plan = {0};
+    mneme_id id = numbered_id(7);
+    for (unsigned n = 0; n < 40; n++)
+        add(&plan, MNEME_STEP, 7);
+    assert_ptr_equal(plan_find(&plan, MNEME_STEP, &id), &plan.items[0]);
+}
+
+static void plan_add__lists_the_steps(void **state) {
+    (void)state;
+    AUTO_PLAN struct plan plan = {0};
+    for (unsigned n = 1; n <= 100; n++)
+        add(&plan, n % 3 ? MNEME_EPISODE : MNEME_STEP, n);
+    assert_int_equal(plan.step_count, 33);
+    for (size_t i = 0; i < plan.step_count; i++)
+        assert_int_equal(plan.steps[i], 3 * i + 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plan_find__finds_every_item_however_many),
+        cmocka_unit_test(plan_find__finds_the_first_of_a_name),
+        cmocka_unit_test(plan_add__lists_the_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
