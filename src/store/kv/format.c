@@ -12,7 +12,7 @@
 static void key_add(struct kv_key *key, const void *data, size_t size) {
     ASSERT(key->size + size <= sizeof key->data);
     memcpy(key->data + key->size, data, size);
-    key->size += size;
+    key->size += (uint32_t)size;
 }
 
 static void key_add_byte(struct kv_key *key, uint8_t byte) { key_add(key, &byte, 1); }

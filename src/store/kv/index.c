@@ -17,7 +17,7 @@ static int block_read(MDB_val key, MDB_val value, struct index_block *block) {
         return MDB_CORRUPTED;
     struct kv_key *first = &block->keys[0];
     memcpy(first->data, key.mv_data, key.mv_size);
-    first->size = key.mv_size;
+    first->size = (uint32_t)key.mv_size;
     block->count = 1;
     const uint8_t *at = value.mv_data;
     size_t left = value.mv_size;
@@ -28,7 +28,7 @@ static int block_read(MDB_val key, MDB_val value, struct index_block *block) {
         struct kv_key *next = &block->keys[block->count++];
         memcpy(next->data, first->data, prefix_size);
         memcpy(next->data + prefix_size, at, size);
-        next->size = prefix_size + size;
+        next->size = (uint32_t)(prefix_size + size);
         at += size;
         left -= size;
     }
@@ -75,7 +75,7 @@ static int block_after(MDB_cursor *cursor, const struct kv_key *first, const str
     if (k.mv_size > KV_KEY_MAX)
         return MDB_CORRUPTED;
     memcpy(out->data, k.mv_data, k.mv_size);
-    out->size = k.mv_size;
+    out->size = (uint32_t)k.mv_size;
     return 0;
 }
 
@@ -110,62 +110,64 @@ static int writer_take(struct block_writer *w, const struct kv_key *key) {
 
 /* Keys that come behind a block leave full blocks; ones that come into the middle leave even
  * ones, with room for those that are likely to follow. */
-static size_t choose_fill(const struct index_block *old, const struct kv_key *keys, size_t count) {
-    bool behind = old->count == 0 || kv_key_compare(&old->keys[old->count - 1], &keys[0]) < 0;
+static size_t choose_fill(const struct index_block *old, const struct kv_key *first, size_t count) {
+    bool behind = old->count == 0 || kv_key_compare(&old->keys[old->count - 1], first) < 0;
     size_t total = old->count + count;
     size_t blocks = (total + KV_BLOCK_KEYS - 1) / KV_BLOCK_KEYS;
     return behind ? KV_BLOCK_KEYS : (total + blocks - 1) / blocks;
 }
 
 /* Merge `count` new keys with those of a block, and write what comes of it. */
-static int merge(struct block_writer *w, const struct index_block *old, const struct kv_key *keys,
-                 size_t count) {
+static int merge(struct block_writer *w, const struct index_block *old,
+                 const struct index_entry *entries, size_t count) {
     size_t i = 0, j = 0;
     int rc = 0;
     while (rc == 0 && (i < old->count || j < count)) {
         bool take_old =
-            j == count || (i < old->count && kv_key_compare(&old->keys[i], &keys[j]) <= 0);
-        rc = writer_take(w, take_old ? &old->keys[i++] : &keys[j++]);
+            j == count || (i < old->count && kv_key_compare(&old->keys[i], entries[j].key) <= 0);
+        rc = writer_take(w, take_old ? &old->keys[i++] : entries[j++].key);
     }
     return rc ? rc : writer_flush(w);
 }
 
 /* Add the keys at the front that go into, or behind, one block; *done: how many these are. */
-static int add_run(MDB_cursor *cursor, const struct kv_key *keys, size_t count, size_t *done) {
+static int add_run(MDB_cursor *cursor, const struct index_entry *entries, size_t count,
+                   size_t *done) {
+    const struct kv_key *front = entries[0].key;
     struct index_block old;
     struct kv_key limit;
     bool at_end;
-    int rc = block_find(cursor, &keys[0], &old, &at_end);
+    int rc = block_find(cursor, front, &old, &at_end);
     if (rc && rc != MDB_NOTFOUND)
         return rc;
-    bool mine = rc == 0 && same_prefix(&old.keys[0], &keys[0]);
+    bool mine = rc == 0 && same_prefix(&old.keys[0], front);
     if (!mine)
         old.count = 0;
-    rc = at_end ? MDB_NOTFOUND : block_after(cursor, mine ? &old.keys[0] : NULL, &keys[0], &limit);
+    rc = at_end ? MDB_NOTFOUND : block_after(cursor, mine ? &old.keys[0] : NULL, front, &limit);
     if (rc && rc != MDB_NOTFOUND)
         return rc;
     bool limited = rc == 0;
     size_t n = 1;
-    while (n < count && same_prefix(&keys[n], &keys[0]) &&
-           !(limited && kv_key_compare(&keys[n], &limit) >= 0))
+    while (n < count && same_prefix(entries[n].key, front) &&
+           !(limited && kv_key_compare(entries[n].key, &limit) >= 0))
         n++;
     *done = n;
     /* Behind the last key of the table LMDB fills pages to the brim when it is told so. */
     struct block_writer w;
     w.cursor = cursor;
     w.flags = at_end && !mine ? MDB_APPEND : 0;
-    w.fill = choose_fill(&old, keys, n);
+    w.fill = choose_fill(&old, front, n);
     w.block.count = 0;
-    return merge(&w, &old, keys, n);
+    return merge(&w, &old, entries, n);
 }
 
-int index_add_sorted(MDB_txn *txn, MDB_dbi table, const struct kv_key *keys, size_t count) {
+int index_add_sorted(MDB_txn *txn, MDB_dbi table, const struct index_entry *entries, size_t count) {
     MDB_cursor *cursor = NULL;
     int rc = mdb_cursor_open(txn, table, &cursor);
     if (rc)
         return rc;
-    for (size_t done = 0; rc == 0 && count; keys += done, count -= done)
-        rc = add_run(cursor, keys, count, &done);
+    for (size_t done = 0; rc == 0 && count; entries += done, count -= done)
+        rc = add_run(cursor, entries, count, &done);
     mdb_cursor_close(cursor);
     return rc;
 }

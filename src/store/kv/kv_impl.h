@@ -29,7 +29,7 @@ enum {
     KV_READERS = 1024,
     KV_SCAN_SLICE = 4096, /* index entries looked at in one read transaction */
     KV_TABLES_MAX = 8,    /* named ones that LMDB makes room for */
-    KV_KEY_MAX = 64
+    KV_KEY_MAX = 44 /* of an index key, 18 + 25 bytes, and one behind it to seek by */
 };
 
 /* ---- Environment (env.c) ------------------------------------------------------------------ */
@@ -138,7 +138,7 @@ int kv_preflight(const char *path, const struct path_info *info, mneme_error *er
 
 struct kv_key {
     uint8_t data[KV_KEY_MAX];
-    size_t size;
+    uint32_t size;
 };
 static inline MDB_val kv_val(const struct kv_key *key) {
     return (MDB_val){key->size, (void *)(uintptr_t)key->data};
@@ -159,7 +159,7 @@ static inline int kv_key_from(MDB_val from, struct kv_key *out) {
     if (from.mv_size >= sizeof out->data)
         return MDB_CORRUPTED;
     memcpy(out->data, from.mv_data, from.mv_size);
-    out->size = from.mv_size;
+    out->size = (uint32_t)from.mv_size;
     return 0;
 }
 static inline bool kv_has_prefix(const struct kv_key *key, const struct kv_key *prefix) {
@@ -244,8 +244,13 @@ struct index_block {
     size_t count;
 };
 
+/* A key to be added, and its first 16 bytes as numbers: they order nearly all. */
+struct index_entry {
+    uint64_t head[2];
+    const struct kv_key *key;
+};
 /* Add keys, in ascending order; those that are there already are passed over. */
-int index_add_sorted(MDB_txn *txn, MDB_dbi table, const struct kv_key *keys, size_t count);
+int index_add_sorted(MDB_txn *txn, MDB_dbi table, const struct index_entry *entries, size_t count);
 /* MDB_NOTFOUND: it is not there. */
 int index_remove(MDB_txn *txn, MDB_dbi table, const struct kv_key *key);
 

@@ -159,7 +159,7 @@ static struct kv_key rarest_filter(struct kv_env *env, MDB_txn *txn,
 static const mneme_id id_lowest;
 
 static struct kv_key key_of_bytes(const uint8_t *bytes, size_t size) {
-    struct kv_key key = {.size = size};
+    struct kv_key key = {.size = (uint32_t)size};
     memcpy(key.data, bytes, size);
     return key;
 }
