@@ -133,9 +133,13 @@ bool kv_index_parse(const struct kv_key *key, size_t prefix_size, int64_t *sort,
 
 /* Names that nearly every store has are one byte in the header. The table belongs to the file
  * format: entries are added at the end and never changed. */
-static const char *const short_names[] = {"type",    "domain", "language", "framework",
-                                          "outcome", "tag",    "origin",   "subject",
-                                          "model",   "from",   "to"};
+#define SHORT(name)                                                                                \
+    { (const uint8_t *)(name), sizeof(name) - 1 }
+static const struct slice short_names[] = {
+    SHORT("type"),    SHORT("domain"), SHORT("language"), SHORT("framework"),
+    SHORT("outcome"), SHORT("tag"),    SHORT("origin"),   SHORT("subject"),
+    SHORT("model"),   SHORT("from"),   SHORT("to"),
+};
 /* Codes below 31 are for names of the table; 31 is for "meta." before the bytes that follow. */
 static const char meta_prefix[] = "meta.";
 enum { NAME_META = 31, SHORT_NAMES_MAX = 32 };
@@ -144,7 +148,7 @@ enum { SHAPE_PARENT = 1, SHAPE_FOREIGN_DEVICE = 2 };
 
 static void put_name(struct buf *b, struct slice name) {
     for (size_t i = 0; i < COUNT_OF(short_names); i++) {
-        if (slice_equal(name, slice_of_string(short_names[i]))) {
+        if (slice_equal(name, short_names[i])) {
             wire_put_varint(b, i);
             return;
         }
@@ -177,7 +181,7 @@ static int get_meta_name(struct wire_reader *r, struct arena *arena, struct slic
 static int get_name(struct wire_reader *r, struct arena *arena, struct slice *out) {
     uint64_t code = wire_get_varint(r);
     if (code < COUNT_OF(short_names))
-        *out = slice_of_string(short_names[code]);
+        *out = short_names[code];
     else if (code == NAME_META)
         return get_meta_name(r, arena, out);
     else if (code >= SHORT_NAMES_MAX && code <= SHORT_NAMES_MAX + STORE_ATTRIBUTE_NAME_MAX)
@@ -223,19 +227,28 @@ static void put_header(struct buf *b, const struct stored_record *r, uint64_t ho
     }
 }
 
+/* How much follows is known behind the header, and stands before it, at `at`; the header, which is
+ * short, moves up to that. */
+static void put_rest_size(struct buf *out, size_t at, size_t header, size_t body_size) {
+    size_t size = out->size - header;
+    out->size = at;
+    wire_put_varint(out, size + body_size);
+    memmove(out->data + out->size, out->data + header, size);
+    out->size += size;
+}
+
 int kv_blob_write(struct buf *out, const struct stored_record *record, uint64_t home,
                   mneme_error *error) {
-    AUTO_BUF struct buf header = BUF_INIT(KV_BLOB_MAX);
-    put_header(&header, record, home);
-    uint8_t checksum[8] = {0};
+    enum { FRONT = 8 + 10 }; /* the checksum, and the longest varint */
     size_t start = out->size;
-    buf_append(out, checksum, sizeof checksum);
-    wire_put_varint(out, header.size + record->body.size);
-    buf_append_slice(out, buf_slice(&header));
+    if (buf_reserve(out, FRONT))
+        out->size += FRONT;
+    put_header(out, record, home);
+    if (!out->status)
+        put_rest_size(out, start + 8, start + FRONT, record->body.size);
     buf_append_slice(out, record->body);
-    int status = header.status ? header.status : out->status;
-    if (status)
-        return error_set(error, status, "a %zu-byte record could not be written",
+    if (out->status)
+        return error_set(error, out->status, "a %zu-byte record could not be written",
                          record->body.size);
     put_be64(out->data + start,
              blob_checksum(record->kind, &record->id,

@@ -65,15 +65,12 @@ static uint8_t entry_byte(const struct index_entry *entry, size_t at) {
     return (uint8_t)(entry->head[at / 8] >> (56 - at % 8 * 8));
 }
 
-/* Into the order of one byte, entries of the same one staying in theirs. False: all have the same
- * one, and nothing was moved. */
-static bool order_by_byte(const struct index_entry *from, struct index_entry *to, size_t count,
+/* Into the order of one byte, entries of the same one staying in theirs. */
+static void order_by_byte(const struct index_entry *from, struct index_entry *to, size_t count,
                           size_t byte) {
     size_t starts[256] = {0}, at = 0;
     for (size_t i = 0; i < count; i++)
         starts[entry_byte(&from[i], byte)]++;
-    if (starts[entry_byte(&from[0], byte)] == count)
-        return false;
     for (size_t i = 0; i < COUNT_OF(starts); i++) {
         size_t many = starts[i];
         starts[i] = at;
@@ -81,30 +78,45 @@ static bool order_by_byte(const struct index_entry *from, struct index_entry *to
     }
     for (size_t i = 0; i < count; i++)
         to[starts[entry_byte(&from[i], byte)]++] = from[i];
-    return true;
+}
+
+/* By the bytes of `head`, from the last to the first. `spare`: room for as many. Returns the one of
+ * both that has them in order. */
+static struct index_entry *order_by_head(struct index_entry *entries, struct index_entry *spare,
+                                         size_t count) {
+    struct index_entry differs = {.key = NULL}; /* a byte that is 0 is the same in all */
+    for (size_t i = 1; i < count; i++) {
+        differs.head[0] |= entries[i].head[0] ^ entries[0].head[0];
+        differs.head[1] |= entries[i].head[1] ^ entries[0].head[1];
+    }
+    for (size_t byte = sizeof differs.head; byte-- > 0;) {
+        if (entry_byte(&differs, byte) == 0)
+            continue;
+        order_by_byte(entries, spare, count, byte);
+        struct index_entry *ordered = spare;
+        spare = entries;
+        entries = ordered;
+    }
+    return entries;
 }
 
 /*
- * Few are compared. Many, as a page of sync or an import brings, go byte by byte, from the last of
- * the first 16 bytes to the first one: a comparison of keys that come in no order is a branch that
- * nobody can predict. What is the same in all 16 (children of one parent) is compared.
- * `spare`: room for as many. Returns the one of both that has them in order.
+ * Few are compared. Many, as a page of sync or an import brings, go byte by byte: a comparison of
+ * keys that come in no order is a branch that nobody can predict. What then has the same head
+ * (children of one parent) is compared. `spare`, and what is returned: as above.
  */
 static struct index_entry *sort(struct index_entry *entries, struct index_entry *spare,
                                 size_t count) {
     enum { MANY = 200 };
-    for (size_t byte = 16; count >= MANY && byte > 0; byte--) {
-        if (order_by_byte(entries, spare, count, byte - 1)) {
-            struct index_entry *ordered = spare;
-            spare = entries;
-            entries = ordered;
-        }
+    if (count < MANY) {
+        qsort(entries, count, sizeof *entries, entry_order);
+        return entries;
     }
+    entries = order_by_head(entries, spare, count);
     for (size_t i = 0, end; i < count; i = end) {
-        end = count < MANY ? count : i + 1;
-        while (end < count && entries[end].head[0] == entries[i].head[0] &&
-               entries[end].head[1] == entries[i].head[1])
-            end++;
+        for (end = i + 1; end < count; end++)
+            if (memcmp(entries[end].head, entries[i].head, sizeof entries->head) != 0)
+                break;
         if (end - i > 1)
             qsort(entries + i, end - i, sizeof *entries, entry_order);
     }

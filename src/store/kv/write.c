@@ -31,6 +31,15 @@ int writer_put(struct writer *w, MDB_dbi table, const struct kv_key *key, struct
     return LIKELY(rc == 0) ? 0 : writer_fail(w, rc, error);
 }
 
+int writer_put_last(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
+                    mneme_error *error) {
+    MDB_val k = kv_val(key), v = {value.size, (void *)(uintptr_t)value.data};
+    int rc = mdb_put(w->txn, table, &k, &v, MDB_APPEND);
+    if (rc == MDB_KEYEXIST) /* it is not behind the last one */
+        return writer_put(w, table, key, value, error);
+    return rc == 0 ? 0 : writer_fail(w, rc, error);
+}
+
 int writer_del(struct writer *w, MDB_dbi table, const struct kv_key *key, mneme_error *error) {
     MDB_val k = kv_val(key);
     int rc = mdb_del(w->txn, table, &k, NULL);
@@ -110,23 +119,13 @@ static int stored_chunks(struct writer *w, const struct stored_record *r, size_t
     return 0;
 }
 
-/* Put behind the last key of the table, where LMDB fills pages to the brim; `put` anywhere else. */
-static int put_last(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
-                    mneme_error *error) {
-    MDB_val k = kv_val(key), v = {value.size, (void *)(uintptr_t)value.data};
-    int rc = mdb_put(w->txn, table, &k, &v, MDB_APPEND);
-    if (rc == MDB_KEYEXIST) /* it is not behind the last one */
-        return writer_put(w, table, key, value, error);
-    return rc == 0 ? 0 : writer_fail(w, rc, error);
-}
-
 /* Store the blob that lies in w->blob as the chunks of a record. */
 static int put_chunks(struct writer *w, const struct stored_record *r, mneme_error *error) {
     struct slice left = buf_slice(&w->blob);
     for (size_t chunk = 0; left.size; chunk++) {
         size_t size = size_min(left.size, KV_CHUNK);
         struct kv_key key = kv_record_key(r->kind, &r->id, chunk);
-        TRY(put_last(w, w->env->records, &key, slice_of(left.data, size), error));
+        TRY(writer_put_last(w, w->env->records, &key, slice_of(left.data, size), error));
         left = slice_of(left.data + size, left.size - size);
     }
     return 0;
@@ -178,7 +177,7 @@ static int store_record(struct writer *w, const struct stored_record *old,
         TRY(retire(w, old, new, chunk_count(w->blob.size), error));
     TRY(put_chunks(w, new, error));
     struct kv_key change = kv_change_key(new->change);
-    TRY(put_last(w, w->env->changes, &change, slice_of(name, sizeof name), error));
+    TRY(writer_put_last(w, w->env->changes, &change, slice_of(name, sizeof name), error));
     if (!old || !index_same(old, new))
         TRY(index_each(w, new, entry_add, error));
     count_record(&w->state, new, 1);

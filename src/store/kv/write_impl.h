@@ -22,6 +22,10 @@ struct writer {
 int writer_fail(struct writer *w, int rc, mneme_error *error);
 int writer_put(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
                mneme_error *error);
+/* The same, of a key that is likely to lie behind all others of the table: there LMDB fills pages
+ * to the brim. */
+int writer_put_last(struct writer *w, MDB_dbi table, const struct kv_key *key, struct slice value,
+                    mneme_error *error);
 /* No error when it is not there. */
 int writer_del(struct writer *w, MDB_dbi table, const struct kv_key *key, mneme_error *error);
 

@@ -16,7 +16,7 @@ static int mark_put(struct writer *w, enum mark mark, const struct kv_key *key, 
         buf_append(&w->blob, parent->bytes, sizeof parent->bytes);
     if (w->blob.status)
         return error_set(error, w->blob.status, "no memory for a mark");
-    return writer_put(w, kv_mark_table(w->env, mark), key, buf_slice(&w->blob), error);
+    return writer_put_last(w, kv_mark_table(w->env, mark), key, buf_slice(&w->blob), error);
 }
 
 static int base_put(struct writer *w, const struct kv_key *key, uint64_t at,
