@@ -6,6 +6,8 @@
  * is in the outbox again, to be pushed over what it was merged with. Marks at 0 belong to a meeting
  * (meet.c): what was clean is merged too, for a remote that was set back may hold an older state.
  */
+#include <stdlib.h>
+
 #include "sync/sync_impl.h"
 
 static int no_memory(mneme_error *error) {
@@ -317,12 +319,30 @@ static bool begins_to_be_shared(const struct item *item) {
     return item->theirs && item->mine && is_new && item->mark.at == 0 && !item->ignored;
 }
 
+/* Dictionaries, which others are packed with, then by id; items of one id stay in the order of the
+ * plan. */
+static int item_order(const void *left, const void *right) {
+    const struct item *a = *(const struct item *const *)left;
+    const struct item *b = *(const struct item *const *)right;
+    int first = (b->kind == MNEME_DICTIONARY) - (a->kind == MNEME_DICTIONARY);
+    int order = first ? first : memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes);
+    return order ? order : (a > b) - (a < b);
+}
+
+/*
+ * Records of several machines come in turns, and ids begin with the time: in the order of ids those
+ * of a page lie behind all that is here, and are appended to it. In the order of the remote most
+ * would go in between, and leave a file that is nearly a third larger.
+ */
 int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progress,
                mneme_error *error) {
+    const struct item **items = arena_alloc(&plan->arena, (plan->count + 1) * sizeof *items);
     struct shared_counts counts;
+    if (!items)
+        return no_memory(error);
     TRY(shared_state(plan->sync->options.local, NULL, NULL, NULL, &counts, error));
     for (size_t i = 0; i < plan->count; i++) {
-        const struct item *item = &plan->items[i];
+        const struct item *item = items[i] = &plan->items[i];
         write_guards(item, w);
         if (begins_to_be_shared(item) && counts.held)
             TRY(scope_free_family(plan->sync, item->theirs, w, error));
@@ -331,7 +351,8 @@ int plan_write(struct plan *plan, struct writes *w, struct sync_progress *progre
      * set back, then the remote would have the one without the other. */
     for (size_t i = 0; i < plan->count; i++)
         TRY(write_losses(plan, &plan->items[i], w, progress, error));
+    qsort(items, plan->count, sizeof *items, item_order);
     for (size_t i = 0; i < plan->count; i++)
-        TRY(write_item(plan, &plan->items[i], w, progress, error));
+        TRY(write_item(plan, items[i], w, progress, error));
     return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * plan_test.c - the items of a plan are found by name, whatever is added behind them.
+ * plan_test.c - the items of a plan are found by name, whatever is added behind them, and are
+ * written in the order of ids.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,11 +53,35 @@ static void plan_add__lists_the_steps(void **state) {
         assert_int_equal(plan.steps[i], 3 * i + 2);
 }
 
+/* So they lie behind one another in the file, from however many machines they come. */
+static void plan_write__goes_by_id(void **state) {
+    (void)state;
+    enum { COUNT = 50 };
+    AUTO_PLAN struct plan plan = {0};
+    AUTO_SYNC_WRITES struct writes w = {0};
+    struct sync_progress progress = {0};
+    struct stored_record records[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        records[i] = put_of(MNEME_PATTERN, 1 + i * 7 % COUNT).record;
+        struct item item = {.kind = MNEME_PATTERN, .id = records[i].id, .theirs = &records[i]};
+        item.result.record = item.theirs;
+        assert_int_equal(plan_add(&plan, &item, 1, NULL), 0);
+    }
+    assert_int_equal(plan_write(&plan, &w, &progress, NULL), 0);
+    assert_int_equal(w.count, COUNT);
+    assert_int_equal(progress.pulled, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        mneme_id id = numbered_id(1 + i);
+        assert_true(id_equal(&w.mutations[i].record.id, &id));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_find__finds_every_item_however_many),
         cmocka_unit_test(plan_find__finds_the_first_of_a_name),
         cmocka_unit_test(plan_add__lists_the_steps),
+        cmocka_unit_test(plan_write__goes_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
