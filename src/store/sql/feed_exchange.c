@@ -105,9 +105,11 @@ static void add_exchange(struct program *p, const struct exchange *x) {
                                  text_value(x->next_tag.text),
                                  sql_integer((int64_t)request->fence),
                                  sql_integer((int64_t)request->cursor),
-                                 text_value(x->name)};
+                                 text_value(x->name),
+                                 sql_integer((int64_t)x->plain),
+                                 sql_integer((int64_t)feed_plain_clock(x->mutations, x->plain))};
     program_add(p, "BEGIN IMMEDIATE", NULL, 0);
-    program_then(p, "INSERT INTO mneme_exchange VALUES(?,?,?,?,?,?,?,?,?)",
+    program_then(p, "INSERT INTO mneme_exchange VALUES(?,?,?,?,?,?,?,?,?,?,?)",
                  program_values(p, values, COUNT_OF(values)), COUNT_OF(values));
 }
 
@@ -151,15 +153,17 @@ static int numbers_read(const struct sql_results *results, size_t step, size_t c
     return 0;
 }
 
-/* A letter for each push: see schema.c, 7. */
+/* A letter for each push, or one for all plain ones: see schema.c, 7. */
 static int tell(struct exchange *x, uint64_t before, struct slice told, mneme_error *error) {
-    if (told.size != x->count)
+    size_t all = told.size && told.data[0] == 'a' ? x->plain : 0, rest = all ? all - 1 : 0;
+    if (told.size + rest != x->count)
         return error_set(error, MNEME_CORRUPT, "of %zu pushes the remote tells what became of %zu",
-                         x->count, told.size);
+                         x->count, told.size + rest);
     for (size_t i = 0; i < x->count; i++) {
-        before += i < x->plain || told.data[i] == 'n';
-        x->pushes[i]->fate = told.data[i] == '-' ? FEED_STALE : FEED_TAKEN;
-        x->pushes[i]->change = told.data[i] == 'n' ? before : 0;
+        char fate = i < all ? 'n' : (char)told.data[i - rest];
+        before += i < x->plain || fate == 'n';
+        x->pushes[i]->fate = fate == '-' ? FEED_STALE : FEED_TAKEN;
+        x->pushes[i]->change = fate == 'n' ? before : 0;
     }
     return 0;
 }
@@ -224,9 +228,9 @@ static int try_once(struct exchange *x, bool *refused, mneme_error *error) {
     TRY(random_bytes(x->id, sizeof x->id, error));
     if (apply_rows_make(&x->arena, &batches, 1, true, &rows))
         return no_memory(error);
-    add_exchange(&p, x);
     x->plain = feed_plain_count(x->mutations, x->count);
-    feed_add_plain(&p, s, x->mutations, &rows, x->plain);
+    add_exchange(&p, x);
+    feed_add_plain(&p, s, &rows, x->plain);
     program_apply(&p, s, &rows, x->plain, rows.count);
     struct plan plan = add_end(&p, x);
     TRY(settle(s, error));

@@ -34,9 +34,11 @@ enum { FEED_PLAIN_MIN = 16 }; /* fewer pushes make a shorter request as rows of 
 
 /* How many mutations from the first on are put in plainly. */
 size_t feed_plain_count(const struct mutation *mutations, size_t count);
+/* The greatest clock of their versions. */
+uint64_t feed_plain_clock(const struct mutation *mutations, size_t count);
 /* Add the steps that do so; a mutation is one of `rows`. */
-void feed_add_plain(struct program *p, const struct sql *s, const struct mutation *mutations,
-                    const struct apply_rows *rows, size_t count);
+void feed_add_plain(struct program *p, const struct sql *s, const struct apply_rows *rows,
+                    size_t count);
 
 /* ---- feed_row.c ------------------------------------------------------------------------------ */
 

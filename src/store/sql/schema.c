@@ -6,8 +6,9 @@
  *  1. mneme_record has one row for each record and tombstone; its key is the record's last change
  *     number, so the table is the change log, too, and in its order.
  *  2. mneme_attribute has a row for each attribute of each live record, but see 8; mneme_chunk what
- *     does not fit into a record's body; mneme_kind counts. Two triggers on mneme_record keep the
- *     counts, and take away what belonged to a record that goes; for a hand that deletes, too.
+ *     does not fit into a record's body; mneme_kind counts. A trigger on mneme_record takes
+ *     away what belonged to a record that goes, for a hand that deletes, too; what comes in is
+ *     counted where it is put in, for many rows at once.
  *  3. mneme_store has one row: the last change number, the greatest clock, and, in its columns
  *     old_… and next_…, what the trigger of mneme_apply knows of the mutation it is at.
  *  4. mneme_apply is a view without rows; a row inserted there is a mutation. Its trigger is the
@@ -24,7 +25,8 @@
  *     passes over a mutation where 'change' would end the INSERT. Their outcomes are not rows, but
  *     a letter each in the column `told`: 'n' for one that has the next change number, '+' for a
  *     purge, '-' for what was passed over. Where there are many plain ones (feed_plain.c) they are
- *     rows of mneme_record at once; each has a number of its own, also when it is passed over.
+ *     rows of mneme_record at once; each has a number of its own, also when it is passed over. One
+ *     letter 'a' stands for all of them when none was.
  *  8. mneme_attribute has what records up to the change number `indexed` have, and perhaps later
  *     ones: rows of mneme_apply are indexed at once, but for those of exchanges. An index row goes
  *     to a page of its own as a rule, which for many records at once is most of the work; done
@@ -43,7 +45,7 @@ static const char *const format_1[] = {
     " old_change INTEGER, old_live INTEGER, old_flags INTEGER, old_clock INTEGER, old_device TEXT,"
     " old_parent BLOB, old_place INTEGER, old_time_us INTEGER,"
     " next_clock INTEGER, next_device TEXT, next_place INTEGER, told TEXT NOT NULL DEFAULT '',"
-    " indexed INTEGER NOT NULL DEFAULT 0, next_indexed INTEGER NOT NULL DEFAULT 0,"
+    " indexed INTEGER NOT NULL DEFAULT 0, was_indexed INTEGER NOT NULL DEFAULT 0,"
     " plain_from INTEGER NOT NULL DEFAULT 0, plain INTEGER NOT NULL DEFAULT 0)",
 
     "CREATE TABLE mneme_record(change INTEGER PRIMARY KEY, kind TEXT NOT NULL, id BLOB NOT NULL,"
@@ -71,18 +73,11 @@ static const char *const format_1[] = {
     "CREATE TABLE mneme_transaction(id BLOB PRIMARY KEY, time_us INTEGER NOT NULL,"
     " made_s INTEGER NOT NULL DEFAULT (unixepoch()), outcome TEXT, before INTEGER,"
     " after INTEGER)",
-    "CREATE INDEX mneme_transaction_made ON mneme_transaction(made_s)",
 
     "CREATE TABLE mneme_outcome(number INTEGER PRIMARY KEY, outcome TEXT NOT NULL)",
 
     "CREATE TABLE mneme_peer(peer TEXT PRIMARY KEY, name TEXT NOT NULL, cursor INTEGER NOT NULL,"
     " tag TEXT NOT NULL, fence INTEGER NOT NULL, seen_us INTEGER NOT NULL) WITHOUT ROWID",
-
-    "CREATE TRIGGER mneme_record_insert AFTER INSERT ON mneme_record BEGIN"
-    " UPDATE mneme_kind SET records = records + NEW.live, tombstones = tombstones + 1 - NEW.live,"
-    "  stored_bytes = stored_bytes + NEW.live * NEW.body_size,"
-    "  plain_bytes = plain_bytes + NEW.live * NEW.plain_size WHERE kind = NEW.kind;"
-    " END",
 
     "CREATE TRIGGER mneme_record_delete AFTER DELETE ON mneme_record BEGIN"
     " DELETE FROM mneme_attribute WHERE (kind, name, value, time_us, id) IN"
@@ -94,8 +89,11 @@ static const char *const format_1[] = {
     "  plain_bytes = plain_bytes - OLD.live * OLD.plain_size WHERE kind = OLD.kind;"
     " END",
 
+    /* Rows are in the order of their times, so the oldest are the first; a few of them at once need
+     * no index of times. */
     "CREATE TRIGGER mneme_transaction_insert AFTER INSERT ON mneme_transaction BEGIN"
-    " DELETE FROM mneme_transaction WHERE made_s < NEW.made_s - 3600;"
+    " DELETE FROM mneme_transaction WHERE rowid < (SELECT min(rowid) + 8 FROM mneme_transaction)"
+    "  AND made_s < NEW.made_s - 3600;"
     " DELETE FROM mneme_outcome;"
     " UPDATE mneme_store SET commits = commits + 1, now_clock = (NEW.time_us / 1000) << 16;"
     " END",
@@ -106,16 +104,15 @@ static const char *const format_1[] = {
     " UPDATE mneme_transaction SET (outcome, after) = (SELECT CASE WHEN before IS NULL THEN"
     "   (SELECT group_concat(number || ':' || outcome, ' ') FROM mneme_outcome) ELSE told END,"
     "   change FROM mneme_store) WHERE id = NEW.id;"
-    " UPDATE mneme_store SET next_indexed = (SELECT CASE"
+    " UPDATE mneme_store SET was_indexed = indexed, indexed = (SELECT CASE"
     "   WHEN ifnull(change - before, 0) >= 50 AND change - indexed < 8000 THEN indexed"
     "   ELSE min(change, indexed + 1000) END FROM mneme_transaction WHERE id = NEW.id);"
     " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
     "  SELECT r.kind, a.value->>0, a.value->>1, r.time_us, r.id"
     "   FROM mneme_store s CROSS JOIN mneme_record r NOT INDEXED CROSS JOIN"
     "   json_each(r.attributes) a"
-    "   WHERE r.change > s.indexed AND r.change <= s.next_indexed AND r.live = 1"
+    "   WHERE r.change > s.was_indexed AND r.change <= s.indexed AND r.live = 1"
     "   ORDER BY 1, 2, 3, 4, 5;"
-    " UPDATE mneme_store SET indexed = next_indexed;"
     " END",
 
     /* The plus signs make servers leave out the declared types, which for a short answer are much
@@ -152,19 +149,18 @@ static const char *const format_1[] = {
     "  WHEN old_live IS NOT 1 AND (NEW.condition IN ('live', 'open', 'version')"
     "   OR NEW.op = 'delete' AND NEW.clock IS NULL)"
     "   THEN json_extract('0', 'mneme:' || NEW.number ||"
-    "    CASE WHEN old_change IS NULL THEN ':missing' ELSE ':deleted' END)"
+    "    iif(old_change IS NULL, ':missing', ':deleted'))"
     "  WHEN CASE NEW.condition"
     "   WHEN 'absent' THEN old_live IS 1"
     "   WHEN 'open' THEN old_flags & 2"
-    "   WHEN 'version' THEN old_clock <> json_extract(NEW.expect, '$[0]')"
-    "    OR old_device <> json_extract(NEW.expect, '$[1]')"
+    "   WHEN 'version' THEN old_clock <> NEW.expect->>0 OR old_device <> NEW.expect->>1"
     "   WHEN 'parent' THEN old_parent IS NOT NULL AND old_parent IS NOT NEW.parent"
     "   WHEN 'change' THEN ifnull(old_change, 0) <> NEW.expect"
-    "   WHEN 'children' THEN (json_extract(NEW.expect, '$[1]'), json_extract(NEW.expect, '$[2]'))"
+    "   WHEN 'children' THEN (NEW.expect->>1, NEW.expect->>2)"
     "    <> (SELECT count(*), ifnull(max(place), 0) FROM mneme_record WHERE parent = NEW.id"
-    "     AND kind = json_extract(NEW.expect, '$[0]') AND live = 1)"
+    "     AND kind = NEW.expect->>0 AND live = 1)"
     "   WHEN 'no_attribute' THEN EXISTS (SELECT 1 FROM mneme_attribute WHERE kind = NEW.kind"
-    "    AND name = json_extract(NEW.expect, '$[0]') AND value = json_extract(NEW.expect, '$[1]'))"
+    "    AND name = NEW.expect->>0 AND value = NEW.expect->>1)"
     "    OR EXISTS (SELECT 1 FROM mneme_record NOT INDEXED WHERE mneme_record.change > indexed"
     "     AND kind = NEW.kind AND live = 1 AND instr(attributes, NEW.expect))"
     "   ELSE 0 END"
@@ -187,15 +183,20 @@ static const char *const format_1[] = {
     " DELETE FROM mneme_record WHERE change = (SELECT old_change FROM mneme_store"
     "  WHERE applied = 1 AND NEW.op <> 'check');"
     " INSERT INTO mneme_record SELECT change, NEW.kind, NEW.id,"
-    "  CASE WHEN NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL THEN NEW.time_us"
-    "   ELSE ifnull(old_time_us, 0) END, NEW.op = 'put',"
+    "  iif(NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL, NEW.time_us,"
+    "   ifnull(old_time_us, 0)), NEW.op = 'put',"
     "  CASE WHEN NEW.op = 'delete' THEN 1 WHEN old_live = 1 THEN NEW.flags | (old_flags & 8)"
     "   ELSE NEW.flags END, next_clock, next_device,"
-    "  CASE WHEN NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL THEN NEW.parent"
-    "   ELSE old_parent END, next_place,"
+    "  iif(NEW.op = 'put' OR NEW.exact = 1 AND NEW.parent IS NOT NULL, NEW.parent,"
+    "   old_parent), next_place,"
     "  ifnull(NEW.attributes, '[]'), ifnull(NEW.plain_size, 0), ifnull(NEW.body_size, 0),"
     "  ifnull(NEW.checksum, 0), ifnull(NEW.chunks, 0), ifnull(NEW.body, x'')"
     "  FROM mneme_store WHERE applied = 1 AND NEW.op IN ('put', 'delete');"
+    " UPDATE mneme_kind SET records = records + (NEW.op = 'put'),"
+    "  tombstones = tombstones + (NEW.op <> 'put'),"
+    "  stored_bytes = stored_bytes + ifnull(NEW.body_size, 0),"
+    "  plain_bytes = plain_bytes + ifnull(NEW.plain_size, 0) WHERE kind = NEW.kind"
+    "  AND (SELECT applied AND NEW.op IN ('put', 'delete') FROM mneme_store);"
     " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
     "  SELECT NEW.kind, value->>0, value->>1, NEW.time_us, NEW.id"
     "   FROM mneme_store CROSS JOIN json_each(NEW.attributes) WHERE applied = 1 AND NEW.op = 'put';"
@@ -220,31 +221,46 @@ static const char *const format_1[] = {
     " UPDATE mneme_store SET applied = changes(), change = change + changes(),"
     "  clock = CASE changes() WHEN 1 THEN max(clock, NEW.clock) ELSE clock END,"
     "  told = told || CASE changes() WHEN 1 THEN 'n' ELSE '-' END;"
+    " UPDATE mneme_kind SET records = records + 1, stored_bytes = stored_bytes + NEW.body_size,"
+    "  plain_bytes = plain_bytes + NEW.plain_size"
+    "  WHERE kind = NEW.kind AND (SELECT applied FROM mneme_store) = 1;"
     " END",
 
-    /* What became of the pushes that were put in plainly. */
+    /* What became of the pushes that were put in plainly, and their counts. As a rule all went in,
+     * which is one letter. */
     "CREATE VIEW mneme_plain AS WITH RECURSIVE push(change, last) AS (SELECT plain_from + 1,"
     " plain_from + plain FROM mneme_store UNION ALL SELECT change + 1, last FROM push"
     " WHERE change < last) SELECT group_concat(CASE WHEN EXISTS (SELECT 1 FROM mneme_record r"
     " WHERE r.change = push.change) THEN 'n' ELSE '-' END, '') AS told FROM push",
+    "CREATE TRIGGER mneme_plain_insert INSTEAD OF INSERT ON mneme_plain BEGIN"
+    " UPDATE mneme_kind SET records = records + put.n, stored_bytes = stored_bytes + put.stored,"
+    "  plain_bytes = plain_bytes + put.plain FROM (SELECT r.kind AS of, count(*) AS n,"
+    "   sum(body_size) AS stored, sum(plain_size) AS plain FROM mneme_store s CROSS JOIN"
+    "   mneme_record r NOT INDEXED WHERE r.change > s.plain_from"
+    "    AND r.change <= s.plain_from + s.plain GROUP BY 1) AS put WHERE kind = put.of;"
+    " UPDATE mneme_store SET told = CASE (SELECT count(*) FROM mneme_record r NOT INDEXED"
+    "   WHERE r.change > plain_from AND r.change <= plain_from + plain)"
+    "  WHEN plain THEN 'a' ELSE (SELECT told FROM mneme_plain) END;"
+    " END",
 
     /* An exchange with a peer begins: the checks of feed.h, in its order, then the peer's row. */
     "CREATE VIEW mneme_exchange AS SELECT x'' AS id, 0 AS time_us, '' AS peer, '' AS epoch,"
-    " '' AS tag, '' AS next_tag, 0 AS fence, 0 AS cursor, '' AS name WHERE 0",
+    " '' AS tag, '' AS next_tag, 0 AS fence, 0 AS cursor, '' AS name, 0 AS plain, 0 AS clock"
+    " WHERE 0",
     "CREATE TRIGGER mneme_exchange_insert INSTEAD OF INSERT ON mneme_exchange BEGIN"
     " INSERT INTO mneme_transaction(id, time_us, before)"
     "  SELECT NEW.id, NEW.time_us, change FROM mneme_store;"
-    " UPDATE mneme_store SET told = '';"
-    " SELECT json_extract('0', 'mneme:epoch') FROM mneme_store"
-    "  WHERE NEW.epoch <> '' AND NEW.epoch <> epoch;"
-    " SELECT json_extract('0', 'mneme:unknown') WHERE NEW.epoch <> ''"
-    "  AND NOT EXISTS (SELECT 1 FROM mneme_peer WHERE peer = NEW.peer);"
-    " SELECT json_extract('0', 'mneme:tag') FROM mneme_peer"
-    "  WHERE peer = NEW.peer AND tag NOT IN (NEW.tag, NEW.next_tag);"
-    " SELECT json_extract('0', 'mneme:fence') FROM mneme_peer"
-    "  WHERE peer = NEW.peer AND fence > NEW.fence;"
+    " UPDATE mneme_store SET told = CASE WHEN NEW.epoch <> '' AND NEW.epoch <> epoch"
+    "   THEN json_extract('0', 'mneme:epoch')"
+    "   ELSE ifnull((SELECT CASE WHEN tag NOT IN (NEW.tag, NEW.next_tag)"
+    "    THEN json_extract('0', 'mneme:tag') WHEN fence > NEW.fence"
+    "    THEN json_extract('0', 'mneme:fence') ELSE '' END FROM mneme_peer WHERE peer = NEW.peer),"
+    "    CASE NEW.epoch WHEN '' THEN '' ELSE json_extract('0', 'mneme:unknown') END) END,"
+    "  plain_from = change, plain = NEW.plain, change = change + NEW.plain,"
+    "  clock = max(clock, NEW.clock);"
     " INSERT OR REPLACE INTO mneme_peer(peer, name, cursor, tag, fence, seen_us)"
-    "  SELECT NEW.peer, NEW.name, NEW.cursor, NEW.next_tag, NEW.fence, now_us FROM mneme_now;"
+    "  VALUES(NEW.peer, NEW.name, NEW.cursor, NEW.next_tag, NEW.fence,"
+    "   CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000);"
     " END",
 
     "INSERT INTO mneme_store(one, format, epoch, device) VALUES(1, 0, lower(hex(randomblob(16))),"

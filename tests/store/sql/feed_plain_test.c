@@ -82,6 +82,77 @@ static void many__go_in_alone_in_their_order(void **state) {
     assert_int_equal(remote_number(remote, "SELECT clock FROM mneme_store"), 900);
 }
 
+/* What the other peer takes is what was pushed, in its order, and the counts are theirs. */
+static void assert_arrives(struct remote *remote, struct peer *from, struct peer *to,
+                           size_t count) {
+    peer_exchange(from);
+    struct feed_answer *answer = peer_exchange(to);
+    assert_int_equal(answer->records.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(from->pushes[i].fate, FEED_TAKEN);
+        from->records[i].change = from->pushes[i].change;
+        assert_null(record_difference(&answer->records.records[i], &from->records[i]));
+    }
+    assert_int_equal(remote_number(remote, "SELECT count(*) FROM mneme_record WHERE 'integer'"
+                                           " IN (typeof(time_us), typeof(clock)) AND"
+                                           " typeof(body) = 'blob' AND typeof(id) = 'blob' AND"
+                                           " typeof(kind) || typeof(device) = 'texttext'"),
+                     count);
+    assert_int_equal(remote_number(remote, "SELECT count(*) FROM mneme_kind k WHERE (records,"
+                                           " stored_bytes, plain_bytes) IS NOT (SELECT count(*),"
+                                           " ifnull(sum(body_size), 0), ifnull(sum(plain_size), 0)"
+                                           " FROM mneme_record r WHERE r.kind = k.kind)"),
+                     0);
+}
+
+static void many__of_all_sorts_arrive_as_they_are(void **state) {
+    static const enum mneme_kind kinds[] = {MNEME_EPISODE, MNEME_STEP, MNEME_HEURISTIC};
+    static const char *const tags[] = {"", "\xc3\xa4\xf0\x9f\x8d\x8e \"x\"", "  spaces  ",
+                                       "\xff\x01"};
+    static uint8_t body[1000];
+    struct attribute attributes[4];
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    for (size_t i = 0; i < COUNT_OF(tags); i++)
+        attributes[i] = attribute_of("tag", tags[i]);
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (uint8_t)(i * 7);
+    for (unsigned i = 0; i < MANY; i++) {
+        peer_push(&a, FEED_PUT, 1 + i, i % 7 ? (uint64_t)INT64_MAX - i : i + 1, 0);
+        struct stored_record *r = &a.records[i];
+        r->kind = kinds[i % 3];
+        r->time_us = i % 5 ? (int64_t)i - 30 : INT64_MIN;
+        r->version.device = i % 2 ? UINT64_MAX : i;
+        r->flags = i % 4 ? 0 : MNEME_FLAG_SEALED;
+        r->attributes = &attributes[i % 4];
+        r->attribute_count = i % 3 ? 1 : 0;
+        r->body = slice_of(body + i, i % 6 ? 13 * i : 0);
+        r->plain_size = i * 1000;
+        if (i % 3 == 1) {
+            r->parent = numbered_id(900 + i % 2);
+            r->place = 10 + i;
+        }
+    }
+    assert_arrives(remote, &a, &b, MANY);
+    assert_int_equal(remote_number(remote, "SELECT count(parent) FROM mneme_record"), MANY / 3);
+}
+
+static void many__of_one_sort_arrive_as_they_are(void **state) {
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    for (unsigned i = 0; i < MANY; i++) {
+        peer_push(&a, FEED_PUT, 1 + i, 50, 0);
+        a.records[i].kind = MNEME_STEP;
+        a.records[i].parent = numbered_id(900);
+        a.records[i].place = 1; /* twice is nothing that a push is told of */
+    }
+    assert_arrives(remote, &a, &b, MANY);
+}
+
 static void many__are_told_again_when_the_answer_was_lost(void **state) {
     struct remote *remote = *state;
     AUTO_PEER struct peer a, b;
@@ -155,6 +226,8 @@ static void many__are_found_once_while_others_are_indexed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(many__go_in_alone_in_their_order),
+        CASE(many__of_all_sorts_arrive_as_they_are),
+        CASE(many__of_one_sort_arrive_as_they_are),
         CASE(many__are_told_again_when_the_answer_was_lost),
         CASE(many__are_found_before_they_are_indexed_and_after),
         CASE(many__are_found_once_while_others_are_indexed),
