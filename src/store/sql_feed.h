@@ -2,9 +2,10 @@
  * sql_feed.h - the remote side of sync (feed.h) in the tables of an sql store.
  *
  * How it works. An exchange is one program of the driver, so one request to a server: a row of the
- * view mneme_exchange begins it, the pushes are rows of mneme_apply, and after the COMMIT, when
- * nobody has to wait for it any more, the page of what is new is read. A quiet one is one SELECT,
- * which a replica may answer. Peers have a row each in the table mneme_peer (docs/sql.md).
+ * view mneme_exchange begins it, the pushes are rows of mneme_push and mneme_apply, and after the
+ * COMMIT, when nobody has to wait for it any more, the page of what is new is read. A quiet one is
+ * one SELECT, which a replica may answer. Peers have a row each in the table mneme_peer
+ * (docs/sql.md).
  *
  * Pages have as many records as are meant to fit into 4 MiB, by the mean size of what was read
  * lately. Chunks of long bodies are fetched afterwards; a record that changed meanwhile, and what

@@ -1,5 +1,5 @@
 /*
- * apply_rows.c - batches as rows of INSERTs into mneme_apply.
+ * apply_rows.c - batches as rows of INSERTs into mneme_apply, or mneme_push.
  */
 #include "store/sql/write_impl.h"
 
@@ -34,21 +34,37 @@ int apply_rows_make(struct arena *arena, struct batch *const *batches, size_t co
     return 0;
 }
 
-static const char *insert_text(struct arena *arena, size_t rows) {
-    static const char start[] = "INSERT INTO mneme_apply VALUES ";
-    static const char row[] = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-    char *text = arena_alloc(arena, sizeof start + rows * sizeof row);
-    char *end = text;
-    if (!text)
-        return NULL;
-    end = (char *)memcpy(end, start, sizeof start - 1) + sizeof start - 1;
-    for (size_t i = 0; i < rows; i++) {
-        if (i)
-            *end++ = ',';
-        end = (char *)memcpy(end, row, sizeof row - 1) + sizeof row - 1;
+enum { DEVICE = 9, PUSH_FIRST = 3, PUSH_COLUMNS = 15 }; /* mneme_push has `expect` to `body` */
+
+static bool is_push(const struct mutation_row *row) {
+    return row->passes_over && row->chunk == 0 && row->mutation->op == MUTATION_PUT &&
+           row->mutation->condition == CONDITION_CHANGE;
+}
+
+static const char *insert_text(struct arena *arena, const char *view, size_t columns, size_t rows) {
+    AUTO_BUF struct buf b = BUF_INIT(1 << 20);
+    struct slice text;
+    buf_printf(&b, "INSERT INTO %s VALUES", view);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t c = 0; c < columns; c++)
+            buf_append_string(&b, c ? ",?" : i ? "),(?" : "(?");
+    buf_append(&b, ")", 2);
+    return b.status || arena_copy(arena, buf_slice(&b), &text) ? NULL : (const char *)text.data;
+}
+
+static void add_pushes(struct program *p, const struct apply_rows *rows, size_t from,
+                       size_t count) {
+    struct sql_value *values = arena_zalloc(p->arena, count, PUSH_COLUMNS * sizeof *values);
+    for (size_t i = 0; values && i < count; i++) {
+        struct sql_value *v = values + i * PUSH_COLUMNS;
+        memcpy(v, rows->values + (from + i) * SQL_MUTATION_COLUMNS + PUSH_FIRST,
+               PUSH_COLUMNS * sizeof *v);
+        /* Half as long as its text. */
+        v[DEVICE - PUSH_FIRST] =
+            sql_integer((int64_t)rows->rows[from + i].mutation->record.version.device);
     }
-    *end = 0;
-    return text;
+    program_then(p, insert_text(p->arena, "mneme_push", PUSH_COLUMNS, count), values,
+                 count * PUSH_COLUMNS);
 }
 
 /* Where statements are kept prepared, only a few lengths: powers of four. */
@@ -64,8 +80,16 @@ size_t apply_rows_together(const struct sql *s, size_t left) {
 void program_apply(struct program *p, const struct sql *s, const struct apply_rows *rows,
                    size_t from, size_t to) {
     for (size_t together; from < to; from += together) {
-        together = apply_rows_together(s, to - from);
-        program_then(p, insert_text(p->arena, together), rows->values + from * SQL_MUTATION_COLUMNS,
-                     together * SQL_MUTATION_COLUMNS);
+        bool pushes = is_push(&rows->rows[from]);
+        size_t alike = 1;
+        while (from + alike < to && is_push(&rows->rows[from + alike]) == pushes)
+            alike++;
+        together = apply_rows_together(s, alike);
+        if (pushes)
+            add_pushes(p, rows, from, together);
+        else
+            program_then(p, insert_text(p->arena, "mneme_apply", SQL_MUTATION_COLUMNS, together),
+                         rows->values + from * SQL_MUTATION_COLUMNS,
+                         together * SQL_MUTATION_COLUMNS);
     }
 }

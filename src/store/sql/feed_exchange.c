@@ -2,7 +2,7 @@
  * feed_exchange.c - one exchange with the remote (feed.h).
  *
  * The program of an exchange that writes:
- *   BEGIN IMMEDIATE; a row of mneme_exchange; rows of mneme_apply; a row of mneme_end; COMMIT;
+ *   BEGIN IMMEDIATE; a row of mneme_exchange; pushes; a row of mneme_end; COMMIT;
  *   and, whatever became of these: ROLLBACK unless it was committed; the page; the numbers of the
  *   store with what the transaction left.
  * A row of mneme_transaction stands for "it went in", now or when the same program ran before and
@@ -95,36 +95,57 @@ struct plan {
     struct feed_page page;
 };
 
+/* The bytes that the digits of an epoch stand for: half as many. Another text as it is. */
+static struct sql_value epoch_value(struct arena *arena, const char *epoch) {
+    uint64_t halves[2];
+    uint8_t *bytes;
+    struct slice text = slice_of_string(epoch);
+    if (text.size == 0)
+        return sql_blob(text);
+    if (text.size != FEED_EPOCH_SIZE - 1 || !device_parse(slice_of(text.data, 16), &halves[0]) ||
+        !device_parse(slice_of(text.data + 16, 16), &halves[1]) ||
+        !(bytes = arena_alloc(arena, 16)))
+        return sql_text(text);
+    for (size_t i = 0; i < 16; i++)
+        bytes[i] = (uint8_t)(halves[i / 8] >> 8 * (7 - i % 8));
+    return sql_blob(slice_of(bytes, 16));
+}
+
 static void add_exchange(struct program *p, const struct exchange *x) {
     const struct feed_request *request = x->request;
     struct sql_value values[] = {sql_blob(slice_of(x->id, sizeof x->id)),
-                                 sql_integer(clock_wall_us()),
-                                 text_value(x->peer.text),
-                                 text_value(request->epoch),
-                                 text_value(x->tag.text),
-                                 text_value(x->next_tag.text),
+                                 sql_integer((int64_t)request->peer),
+                                 epoch_value(p->arena, request->epoch),
+                                 sql_integer((int64_t)request->tag),
+                                 sql_integer((int64_t)request->next_tag),
                                  sql_integer((int64_t)request->fence),
                                  sql_integer((int64_t)request->cursor),
                                  text_value(x->name),
                                  sql_integer((int64_t)x->plain),
                                  sql_integer((int64_t)feed_plain_clock(x->mutations, x->plain))};
+    size_t count = COUNT_OF(values) - (x->plain ? 0 : 2);
     program_add(p, "BEGIN IMMEDIATE", NULL, 0);
-    program_then(p, "INSERT INTO mneme_exchange VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-                 program_values(p, values, COUNT_OF(values)), COUNT_OF(values));
+    program_then(p,
+                 x->plain ? "INSERT INTO mneme_exchange VALUES(?,?,?,?,?,?,?,?,?,?)"
+                          : "INSERT INTO mneme_exchange VALUES(?,?,?,?,?,?,?,?,0,0)",
+                 program_values(p, values, count), count);
 }
 
 static struct plan add_end(struct program *p, const struct exchange *x) {
     struct sql_value id = sql_blob(slice_of(x->id, sizeof x->id));
-    const struct sql_value *value = program_values(p, &id, 1);
     struct plan plan;
-    program_then(p, "INSERT INTO mneme_end VALUES(?)", value, 1);
+    program_then(p, "INSERT INTO mneme_end VALUES(0)", NULL, 0);
     plan.commit = program_then(p, "COMMIT", NULL, 0);
     program_guarded(p, "ROLLBACK", NULL, 0, SQL_IF_NOT_DONE, plan.commit);
     plan.page = feed_add_page(p, x->feed, x->request, x->id);
-    plan.numbers = program_add(p,
-                               "SELECT epoch,change,floor,now_us,before,after,outcome FROM"
-                               " mneme_now LEFT JOIN mneme_transaction ON id=?",
-                               value, 1);
+    /* An exchange that went in was one with this epoch, where the peer knew it. */
+    plan.numbers =
+        program_add(p,
+                    x->request->epoch[0] ? "SELECT iif(a,0,e)e,c,f,t,b,a,o FROM mneme_now LEFT"
+                                           " JOIN mneme_told ON id=?"
+                                         : "SELECT e,c,f,t,b,a,o FROM mneme_now LEFT"
+                                           " JOIN mneme_told ON id=?",
+                    program_values(p, &id, 1), 1);
     return plan;
 }
 
@@ -134,19 +155,24 @@ static uint64_t number_of(const struct sql_value *value) {
     return value->type == SQL_INTEGER && value->integer > 0 ? (uint64_t)value->integer : 0;
 }
 
-/* Epoch, head, floor and clock: the first four columns of one row of `columns`. */
+/* Epoch, head, floor and clock: the first four columns of one row of `columns`. An epoch of 0 is
+ * `known`. */
 static int numbers_read(const struct sql_results *results, size_t step, size_t columns,
-                        struct feed_answer *answer, mneme_error *error) {
+                        const char *known, struct feed_answer *answer, mneme_error *error) {
     const struct sql_step_result *row = &results->steps[step];
     TRY(step_check(results, step, "the remote did not say how it stands", error));
     const struct sql_value *v = row->values;
-    if (row->rows != 1 || row->columns != columns || v[0].type != SQL_TEXT ||
-        v[0].bytes.size >= FEED_EPOCH_SIZE || v[0].bytes.size == 0)
+    bool has_row = row->rows == 1 && row->columns == columns;
+    struct slice epoch =
+        has_row && v[0].type == SQL_INTEGER ? slice_of_string(known) : slice_of(NULL, 0);
+    if (has_row && v[0].type == SQL_TEXT)
+        epoch = v[0].bytes;
+    if (epoch.size >= FEED_EPOCH_SIZE || epoch.size == 0)
         return error_set(error, MNEME_CORRUPT,
                          "the table mneme_store has not one row, or no epoch; restore the store "
                          "from a backup");
-    memcpy(answer->epoch, v[0].bytes.data, v[0].bytes.size);
-    answer->epoch[v[0].bytes.size] = 0;
+    memcpy(answer->epoch, epoch.data, epoch.size);
+    answer->epoch[epoch.size] = 0;
     answer->head = number_of(&v[1]);
     answer->floor = number_of(&v[2]);
     answer->time_us = v[3].type == SQL_INTEGER ? v[3].integer : 0;
@@ -239,7 +265,7 @@ static int try_once(struct exchange *x, bool *refused, mneme_error *error) {
         settle_later(s, x->id);
     *refused = status && x->count && feed_is_refusal(status);
     TRY(status);
-    status = numbers_read(&results, plan.numbers, 7, x->answer, error);
+    status = numbers_read(&results, plan.numbers, 7, x->request->epoch, x->answer, error);
     if (status)
         return results.steps[plan.commit].outcome == SQL_DONE
                    ? error_prefix(error, MNEME_UNCERTAIN, "the exchange was made")
@@ -305,13 +331,11 @@ static int exchange_looking(struct exchange *x, mneme_error *error) {
     struct sql *s = x->feed->sql;
     struct program p = {.arena = &x->arena};
     struct sql_value peer = text_value(x->peer.text);
-    program_add(&p,
-                "SELECT epoch,change,floor,now_us,tag,fence FROM mneme_now LEFT JOIN mneme_peer"
-                " ON peer=?",
-                &peer, 1);
+    program_add(&p, "SELECT e,c,f,t,tag,fence FROM mneme_now LEFT JOIN mneme_peer ON peer=?", &peer,
+                1);
     TRY(settle(s, error));
     TRY(program_run(&p, s->driver, false, &results, error));
-    TRY(numbers_read(&results, 0, 6, x->answer, error));
+    TRY(numbers_read(&results, 0, 6, "", x->answer, error));
     x->answer->verdict = judge(x, results.steps[0].values);
     x->answer->cursor = feed_from(x->request);
     x->answer->more = x->answer->verdict == FEED_OK && x->answer->head > x->answer->cursor;

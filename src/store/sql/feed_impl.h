@@ -30,7 +30,7 @@ int sql_feed_exchange(struct feed *feed, struct feed_request *request, struct fe
 
 /* ---- feed_plain.c ---------------------------------------------------------------------------- */
 
-enum { FEED_PLAIN_MIN = 16 }; /* fewer pushes make a shorter request as rows of mneme_apply */
+enum { FEED_PLAIN_MIN = 16 }; /* fewer pushes make a shorter request as rows of mneme_push */
 
 /* How many mutations from the first on are put in plainly. */
 size_t feed_plain_count(const struct mutation *mutations, size_t count);

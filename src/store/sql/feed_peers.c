@@ -51,7 +51,7 @@ int sql_feed_peers(struct feed *feed, struct feed_peer *peers, size_t room, size
 
 /* Of mneme_record, with one parameter: keep_us. */
 #define OLD_TOMBSTONES                                                                             \
-    "live = 0 AND clock >> 16 < ((SELECT now_us FROM mneme_now) - ?) / 1000"                       \
+    "live = 0 AND clock >> 16 < ((SELECT t FROM mneme_now) - ?) / 1000"                            \
     " AND change <= (SELECT ifnull((SELECT min(cursor) FROM mneme_peer), change) FROM "            \
     "mneme_store)"
 
@@ -65,8 +65,8 @@ int sql_feed_collect(struct feed *feed, int64_t keep_us, uint64_t *collected, mn
     if (s->read_only)
         return error_set(error, MNEME_PERMISSION, "the store was opened for reading only");
     program_add(&p, "BEGIN IMMEDIATE", NULL, 0);
-    program_then(&p, "DELETE FROM mneme_peer WHERE seen_us < (SELECT now_us FROM mneme_now) - ?",
-                 &keep, 1);
+    program_then(&p, "DELETE FROM mneme_peer WHERE seen_us < (SELECT t FROM mneme_now) - ?", &keep,
+                 1);
     size_t found = program_then(
         &p, "SELECT count(*), max(change) FROM mneme_record WHERE " OLD_TOMBSTONES, &keep, 1);
     program_then(&p,

@@ -1,6 +1,6 @@
 /*
  * feed_plain.c - pushes that need no look at what is there: put in by one INSERT, without the
- * trigger of mneme_apply, which costs the server more than the rows themselves.
+ * trigger of mneme_push, which costs the server more than the rows themselves.
  *
  * A push is plain when nothing is expected, the record is whole in one row, and its place is known.
  * What an exchange begins with of them has the change numbers `plain_from` + 1 and so on, one for

@@ -21,12 +21,12 @@
  *     mneme_end is a view, and its trigger notes an outcome.
  *  7. mneme_exchange is another view without rows; a row inserted there begins an exchange of sync
  *     (feed.h). What speaks against it ends the INSERT, as in 5: "mneme:epoch", "…:unknown",
- *     "…:tag", "…:fence". Its pushes are rows of mneme_apply with the condition 'still', which
- *     passes over a mutation where 'change' would end the INSERT. Their outcomes are not rows, but
- *     a letter each in the column `told`: 'n' for one that has the next change number, '+' for a
- *     purge, '-' for what was passed over. Where there are many plain ones (feed_plain.c) they are
- *     rows of mneme_record at once; each has a number of its own, also when it is passed over. One
- *     letter 'a' stands for all of them when none was.
+ *     "…:tag", "…:fence". Its pushes are rows of mneme_push (puts), and of mneme_apply with
+ *     the condition 'still': they pass over a mutation where 'change' would end the INSERT. Their
+ * outcomes are not rows, but a letter each in the column `told`: 'n' for one that has the next
+ * change number, '+' for a purge, '-' for what was passed over. Where there are many plain ones
+ * (feed_plain.c) they are rows of mneme_record at once; each has a number of its own, also when it
+ * is passed over. One letter 'a' stands for all of them when none was.
  *  8. mneme_attribute has what records up to the change number `indexed` have, and perhaps later
  *     ones: rows of mneme_apply are indexed at once, but for those of exchanges. An index row goes
  *     to a page of its own as a rule, which for many records at once is most of the work; done
@@ -70,7 +70,8 @@ static const char *const format_1[] = {
     " tombstones INTEGER NOT NULL DEFAULT 0, stored_bytes INTEGER NOT NULL DEFAULT 0,"
     " plain_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
 
-    "CREATE TABLE mneme_transaction(id BLOB PRIMARY KEY, time_us INTEGER NOT NULL,"
+    "CREATE TABLE mneme_transaction(number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, time_us "
+    "INTEGER NOT NULL,"
     " made_s INTEGER NOT NULL DEFAULT (unixepoch()), outcome TEXT, before INTEGER,"
     " after INTEGER)",
 
@@ -92,21 +93,23 @@ static const char *const format_1[] = {
     /* Rows are in the order of their times, so the oldest are the first; a few of them at once need
      * no index of times. */
     "CREATE TRIGGER mneme_transaction_insert AFTER INSERT ON mneme_transaction BEGIN"
-    " DELETE FROM mneme_transaction WHERE rowid < (SELECT min(rowid) + 8 FROM mneme_transaction)"
-    "  AND made_s < NEW.made_s - 3600;"
+    " DELETE FROM mneme_transaction WHERE number < (SELECT min(number) + 8 FROM"
+    "  mneme_transaction) AND made_s < NEW.made_s - 3600;"
     " DELETE FROM mneme_outcome;"
     " UPDATE mneme_store SET commits = commits + 1, now_clock = (NEW.time_us / 1000) << 16;"
     " END",
 
-    /* The outcome is kept in one statement, so that a request can ask for it in few bytes. */
-    "CREATE VIEW mneme_end AS SELECT x'' AS id WHERE 0",
+    /* The outcome of the newest transaction, which is the one under way, is kept in one statement,
+     * so that a request can ask for it in few bytes. */
+    "CREATE VIEW mneme_end AS SELECT 0 AS one WHERE 0",
     "CREATE TRIGGER mneme_end_insert INSTEAD OF INSERT ON mneme_end BEGIN"
     " UPDATE mneme_transaction SET (outcome, after) = (SELECT CASE WHEN before IS NULL THEN"
     "   (SELECT group_concat(number || ':' || outcome, ' ') FROM mneme_outcome) ELSE told END,"
-    "   change FROM mneme_store) WHERE id = NEW.id;"
+    "   change FROM mneme_store) WHERE number = (SELECT max(number) FROM mneme_transaction);"
     " UPDATE mneme_store SET was_indexed = indexed, indexed = (SELECT CASE"
     "   WHEN ifnull(change - before, 0) >= 50 AND change - indexed < 8000 THEN indexed"
-    "   ELSE min(change, indexed + 1000) END FROM mneme_transaction WHERE id = NEW.id);"
+    "   ELSE min(change, indexed + 1000) END FROM mneme_transaction"
+    "   WHERE number = (SELECT max(number) FROM mneme_transaction));"
     " INSERT OR IGNORE INTO mneme_attribute(kind, name, value, time_us, id)"
     "  SELECT r.kind, a.value->>0, a.value->>1, r.time_us, r.id"
     "   FROM mneme_store s CROSS JOIN mneme_record r NOT INDEXED CROSS JOIN"
@@ -116,11 +119,14 @@ static const char *const format_1[] = {
     " END",
 
     /* The plus signs make servers leave out the declared types, which for a short answer are much
-     * of its bytes; `change` of mneme_feed must be the column itself, to be found by. */
-    "CREATE VIEW mneme_now AS SELECT +epoch AS epoch, +change AS change, +floor AS floor,"
-    " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000 AS now_us"
+     * of its bytes, as long names are. */
+    "CREATE VIEW mneme_now AS SELECT +epoch AS e, +change AS c, +floor AS f,"
+    " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000 AS t"
     " FROM mneme_store",
-    /* Packed: see feed_row.c. The parentheses keep what is copied again and again short. */
+    "CREATE VIEW mneme_told AS SELECT id, +before AS b, +after AS a, +outcome AS o"
+    " FROM mneme_transaction",
+    /* Packed: see feed_row.c; `change` must be the column itself, to be found by. The parentheses
+       keep what is copied again and again short. */
     "CREATE VIEW mneme_feed AS SELECT change,"
     " (kind || ' ' || time_us || ' ' || flags || ' ') || (clock || ' ' || device || ' ') ||"
     " (place || ' ' || plain_size || ' ' || body_size || ' ') || (checksum || ' ' || chunks || ' ')"
@@ -141,7 +147,7 @@ static const char *const format_1[] = {
      * that a put or delete is given, then the rows. A record that is replaced counts among those
      * whose greatest place is looked for. */
     "CREATE TRIGGER mneme_apply_record INSTEAD OF INSERT ON mneme_apply"
-    " WHEN NEW.op <> 'chunk' AND (NEW.op <> 'put' OR NEW.condition IS NOT 'still') BEGIN"
+    " WHEN NEW.op <> 'chunk' BEGIN"
     " UPDATE mneme_store SET (old_change, old_live, old_flags, old_clock, old_device, old_parent,"
     "  old_place, old_time_us) = (SELECT change, live, flags, clock, device, parent, place, time_us"
     "  FROM mneme_record WHERE kind = NEW.kind AND id = NEW.id);"
@@ -207,13 +213,16 @@ static const char *const format_1[] = {
     "  WHEN NEW.op = 'purge' THEN '+' ELSE 'n' END WHERE NEW.condition = 'still';"
     " END",
 
-    /* A pushed record, of which there are many: the same in few statements. When what is expected
-     * is not there, nothing is deleted; when something else is, it is in the way of the INSERT. */
-    "CREATE TRIGGER mneme_apply_push INSTEAD OF INSERT ON mneme_apply"
-    " WHEN NEW.op = 'put' AND NEW.condition = 'still' BEGIN"
+    /* A pushed record, of which there are many: the same in few statements, and what a push always
+     * has is not said. When what is expected is not there, nothing is deleted; when something else
+     * is, it is in the way of the INSERT. A device is a number here. */
+    "CREATE VIEW mneme_push AS SELECT 0 AS expect, '' AS kind, x'' AS id, 0 AS time_us,"
+    " 0 AS flags, 0 AS clock, 0 AS device, x'' AS parent, 0 AS place, '' AS attributes,"
+    " 0 AS plain_size, 0 AS body_size, 0 AS checksum, 0 AS chunks, x'' AS body WHERE 0",
+    "CREATE TRIGGER mneme_push_insert INSTEAD OF INSERT ON mneme_push BEGIN"
     " DELETE FROM mneme_record WHERE change = NEW.expect AND kind = NEW.kind AND id = NEW.id;"
     " INSERT INTO mneme_record SELECT change + 1, NEW.kind, NEW.id, NEW.time_us, 1, NEW.flags,"
-    "  NEW.clock, NEW.device, NEW.parent, CASE WHEN NEW.parent IS NULL THEN 0"
+    "  NEW.clock, printf('%016x', NEW.device), NEW.parent, CASE WHEN NEW.parent IS NULL THEN 0"
     "   WHEN NEW.place > 0 THEN NEW.place ELSE (SELECT ifnull(max(place), 0) + 1"
     "    FROM mneme_record WHERE parent = NEW.parent AND kind = NEW.kind) END,"
     "  NEW.attributes, NEW.plain_size, NEW.body_size, NEW.checksum, NEW.chunks, NEW.body"
@@ -243,24 +252,26 @@ static const char *const format_1[] = {
     "  WHEN plain THEN 'a' ELSE (SELECT told FROM mneme_plain) END;"
     " END",
 
-    /* An exchange with a peer begins: the checks of feed.h, in its order, then the peer's row. */
-    "CREATE VIEW mneme_exchange AS SELECT x'' AS id, 0 AS time_us, '' AS peer, '' AS epoch,"
-    " '' AS tag, '' AS next_tag, 0 AS fence, 0 AS cursor, '' AS name, 0 AS plain, 0 AS clock"
-    " WHERE 0",
+    /* An exchange with a peer begins: the checks of feed.h, in its order, then the peer's row.
+     * Numbers and the bytes of the epoch take half as many bytes as the texts that they stand for;
+     * an epoch of other texts is given as it is. */
+    "CREATE VIEW mneme_exchange AS SELECT x'' AS id, 0 AS peer, x'' AS epoch, 0 AS tag,"
+    " 0 AS next_tag, 0 AS fence, 0 AS cursor, '' AS name, 0 AS plain, 0 AS clock WHERE 0",
     "CREATE TRIGGER mneme_exchange_insert INSTEAD OF INSERT ON mneme_exchange BEGIN"
     " INSERT INTO mneme_transaction(id, time_us, before)"
-    "  SELECT NEW.id, NEW.time_us, change FROM mneme_store;"
-    " UPDATE mneme_store SET told = CASE WHEN NEW.epoch <> '' AND NEW.epoch <> epoch"
-    "   THEN json_extract('0', 'mneme:epoch')"
-    "   ELSE ifnull((SELECT CASE WHEN tag NOT IN (NEW.tag, NEW.next_tag)"
-    "    THEN json_extract('0', 'mneme:tag') WHEN fence > NEW.fence"
-    "    THEN json_extract('0', 'mneme:fence') ELSE '' END FROM mneme_peer WHERE peer = NEW.peer),"
-    "    CASE NEW.epoch WHEN '' THEN '' ELSE json_extract('0', 'mneme:unknown') END) END,"
+    "  SELECT NEW.id, unixepoch() * 1000000, change FROM mneme_store;"
+    " UPDATE mneme_store SET told = CASE WHEN NEW.epoch NOT IN (x'', epoch)"
+    "    AND lower(hex(NEW.epoch)) <> epoch THEN json_extract('0', 'mneme:epoch')"
+    "   ELSE ifnull((SELECT CASE WHEN tag NOT IN (printf('%016x', NEW.tag),"
+    "     printf('%016x', NEW.next_tag)) THEN json_extract('0', 'mneme:tag')"
+    "    WHEN fence > NEW.fence THEN json_extract('0', 'mneme:fence') ELSE '' END"
+    "    FROM mneme_peer WHERE peer = printf('%016x', NEW.peer)),"
+    "    CASE NEW.epoch WHEN x'' THEN '' ELSE json_extract('0', 'mneme:unknown') END) END,"
     "  plain_from = change, plain = NEW.plain, change = change + NEW.plain,"
     "  clock = max(clock, NEW.clock);"
     " INSERT OR REPLACE INTO mneme_peer(peer, name, cursor, tag, fence, seen_us)"
-    "  VALUES(NEW.peer, NEW.name, NEW.cursor, NEW.next_tag, NEW.fence,"
-    "   CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000);"
+    "  VALUES(printf('%016x', NEW.peer), NEW.name, NEW.cursor, printf('%016x', NEW.next_tag),"
+    "   NEW.fence, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000);"
     " END",
 
     "INSERT INTO mneme_store(one, format, epoch, device) VALUES(1, 0, lower(hex(randomblob(16))),"

@@ -52,7 +52,7 @@ static void add_end(struct program *p, const struct work *w, size_t last) {
         "SELECT device, outcome FROM mneme_store JOIN mneme_transaction WHERE id = ?";
     struct sql_value id = sql_blob(slice_of(w->id, sizeof w->id));
     const struct sql_value *value = program_values(p, &id, 1);
-    program_guarded(p, "INSERT INTO mneme_end VALUES(?)", value, 1, SQL_IF_DONE, last);
+    program_guarded(p, "INSERT INTO mneme_end VALUES(0)", NULL, 0, SQL_IF_DONE, last);
     program_then(p, select, value, 1);
     size_t commit = program_then(p, "COMMIT", NULL, 0);
     program_guarded(p, "ROLLBACK", NULL, 0, SQL_IF_NOT_DONE, commit);

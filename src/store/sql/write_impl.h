@@ -38,7 +38,8 @@ int apply_rows_make(struct arena *arena, struct batch *const *batches, size_t co
                     bool passes_over, struct apply_rows *out);
 /* How many of `left` rows the next INSERT has. */
 size_t apply_rows_together(const struct sql *s, size_t left);
-/* Add the INSERTs of some rows, each run if the step before it was done. */
+/* Add the INSERTs of some rows, each run if the step before it was done; puts that may be passed
+ * over go to mneme_push. */
 void program_apply(struct program *p, const struct sql *s, const struct apply_rows *rows,
                    size_t from, size_t to);
 
