@@ -15,8 +15,9 @@
  *                         or this peer's own memory was, or it was copied
  *       FEED_FENCED       the row's fence is greater than `fence`: another worker of this peer
  *                         took over
- *  2. Each push is tried on its own, in order: a record whose change number there is `expect`
- *     (0: nothing is there) is put, deleted or purged, exactly as it is given.
+ *  2. Each push is tried on its own, in order (but new records of one kind without parents may
+ *     change places): a record whose change number there is `expect` (0: nothing is there) is put,
+ *     deleted or purged, exactly as it is given.
  *       FEED_TAKEN   it went in; `change` is its new number there (0 for a purge)
  *       FEED_STALE   the remote holds another change of it; for a purge also: it holds none
  *       FEED_REFUSED the remote will not have it (too large, …); `error` says why

@@ -252,9 +252,10 @@ static int try_once(struct exchange *x, bool *refused, mneme_error *error) {
     struct batch batch = {.mutations = x->mutations, .count = x->count}, *batches = &batch;
     *refused = false;
     TRY(random_bytes(x->id, sizeof x->id, error));
+    x->plain = feed_plain_count(x->mutations, x->count);
+    feed_pack(&x->arena, x->mutations, x->pushes, x->plain);
     if (apply_rows_make(&x->arena, &batches, 1, true, &rows))
         return no_memory(error);
-    x->plain = feed_plain_count(x->mutations, x->count);
     add_exchange(&p, x);
     feed_add_plain(&p, s, &rows, x->plain);
     program_apply(&p, s, &rows, x->plain, rows.count);

@@ -53,6 +53,13 @@ struct feed_row {
 int feed_row_unpack(const struct sql_value packed[FEED_COLUMNS], struct feed_row *out,
                     mneme_error *error);
 
+/* ---- feed_pack.c ----------------------------------------------------------------------------- */
+
+/* Bring plain mutations, and their pushes with them, into an order that fills pages. Without
+ * memory they stay as they are. */
+void feed_pack(struct arena *arena, struct mutation *mutations, struct feed_push **pushes,
+               size_t count);
+
 /* ---- feed_page.c: what an exchange brings back ----------------------------------------------- */
 
 struct feed_page {

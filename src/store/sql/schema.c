@@ -95,7 +95,7 @@ static const char *const format_1[] = {
     "CREATE TRIGGER mneme_transaction_insert AFTER INSERT ON mneme_transaction BEGIN"
     " DELETE FROM mneme_transaction WHERE number < (SELECT min(number) + 8 FROM"
     "  mneme_transaction) AND made_s < NEW.made_s - 3600;"
-    " DELETE FROM mneme_outcome;"
+    " DELETE FROM mneme_outcome WHERE number >= 0;" /* a bare one writes the page in any case */
     " UPDATE mneme_store SET commits = commits + 1, now_clock = (NEW.time_us / 1000) << 16;"
     " END",
 

@@ -153,6 +153,48 @@ static void many__of_one_sort_arrive_as_they_are(void **state) {
     assert_arrives(remote, &a, &b, MANY);
 }
 
+/* One half is large, the other small: a large and a small one fill a page. */
+static void push_halves(struct peer *peer, enum mneme_kind kind) {
+    static uint8_t body[2800];
+    for (unsigned i = 0; i < MANY; i++) {
+        peer_push(peer, FEED_PUT, 1 + i, 50, 0);
+        peer->records[i].kind = kind;
+        peer->records[i].body = slice_of(body, i < MANY / 2 ? sizeof body : 1000);
+    }
+}
+
+static void many__without_parents_go_in_as_they_fill_pages(void **state) {
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    push_halves(&a, MNEME_EPISODE);
+    a.records[MANY - 1].kind = MNEME_HEURISTIC; /* stays behind what it may need */
+    peer_exchange(&a);
+    struct feed_answer *answer = peer_exchange(&b);
+    assert_int_equal(answer->records.count, MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        unsigned at = i < MANY / 2 ? 2 * i : i < MANY - 1 ? 2 * (i - MANY / 2) + 1 : MANY - 1;
+        assert_int_equal(a.pushes[i].fate, FEED_TAKEN);
+        assert_int_equal(a.pushes[i].change, 1 + at);
+        a.records[i].change = 1 + at;
+        assert_null(record_difference(&answer->records.records[at], &a.records[i]));
+    }
+}
+
+static void many__with_parents_go_in_in_their_order(void **state) {
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    push_halves(&a, MNEME_STEP);
+    for (unsigned i = 0; i < MANY; i++) {
+        a.records[i].parent = numbered_id(900);
+        a.records[i].place = 1 + i;
+    }
+    assert_arrives(remote, &a, &b, MANY);
+}
+
 static void many__are_told_again_when_the_answer_was_lost(void **state) {
     struct remote *remote = *state;
     AUTO_PEER struct peer a, b;
@@ -228,6 +270,8 @@ int main(void) {
         CASE(many__go_in_alone_in_their_order),
         CASE(many__of_all_sorts_arrive_as_they_are),
         CASE(many__of_one_sort_arrive_as_they_are),
+        CASE(many__without_parents_go_in_as_they_fill_pages),
+        CASE(many__with_parents_go_in_in_their_order),
         CASE(many__are_told_again_when_the_answer_was_lost),
         CASE(many__are_found_before_they_are_indexed_and_after),
         CASE(many__are_found_once_while_others_are_indexed),
