@@ -162,9 +162,9 @@ static uint8_t *put_number(uint8_t *to, size_t width, int64_t number) {
 }
 
 static uint8_t *put_slice(uint8_t *to, size_t width, struct slice bytes) {
-    memset(to, ' ', width);
     if (bytes.size)
         memcpy(to, bytes.data, bytes.size);
+    memset(to + bytes.size, ' ', width - bytes.size);
     return to + width;
 }
 
@@ -193,9 +193,10 @@ static int row_blob(struct arena *arena, const struct layout *l, size_t row,
                     struct sql_value *out) {
     struct slice parent = value_at(l, row, PARENT)->bytes, body = value_at(l, row, BODY)->bytes;
     size_t head = ID_SIZE + (l->differs[PARENT] ? ID_SIZE : 0);
-    uint8_t *blob = arena_zalloc(arena, head + body.size, 1);
+    uint8_t *blob = arena_alloc(arena, head + body.size);
     if (!blob)
         return MNEME_NO_MEMORY;
+    memset(blob, 0, head); /* for no parent */
     memcpy(blob, value_at(l, row, ID)->bytes.data, ID_SIZE);
     if (l->differs[PARENT] && parent.size == ID_SIZE)
         memcpy(blob + ID_SIZE, parent.data, ID_SIZE);

@@ -166,6 +166,29 @@ static void push__goes_in_exactly_as_it_is_and_reaches_others(void **state) {
     assert_int_equal(answer->records.records[0].change, 3);
 }
 
+static void numbers__above_the_signed_ones_stay_as_they_are(void **state) {
+    struct remote *remote = *state;
+    AUTO_PEER struct peer a, b;
+    struct feed_peer peers[2];
+    size_t count;
+    peer_init(&a, remote->feed, 1);
+    peer_init(&b, remote->feed, 2);
+    a.request.peer = UINT64_MAX - 1;
+    a.request.next_tag = UINT64_MAX - 100;
+    peer_push(&a, FEED_PUT, 1, 50, 0);
+    a.records[0].version.device = UINT64_MAX;
+    peer_exchange(&a);
+    a.records[0].change = 1;
+    assert_int_equal(peer_look(&a)->verdict, FEED_OK); /* tag and peer are found again */
+    struct feed_answer *answer = peer_exchange(&b);
+    assert_int_equal(answer->records.count, 1);
+    assert_null(record_difference(&answer->records.records[0], &a.records[0]));
+    assert_int_equal(peer_exchange(&a)->verdict, FEED_OK);
+    assert_int_equal(feed_peers(remote->feed, peers, 2, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_true(peers[0].peer == UINT64_MAX - 1 || peers[1].peer == UINT64_MAX - 1);
+}
+
 static void pushes__fail_alone(void **state) {
     struct remote *remote = *state;
     AUTO_PEER struct peer a, b;
@@ -395,6 +418,7 @@ int main(void) {
         CASE(verdict__says_what_speaks_against_an_exchange),
         CASE(tag__is_right_when_it_is_either),
         CASE(push__goes_in_exactly_as_it_is_and_reaches_others),
+        CASE(numbers__above_the_signed_ones_stay_as_they_are),
         CASE(pushes__fail_alone),
         CASE(push__that_the_server_refuses_does_not_take_others_down),
         CASE(push__that_breaks_a_rule_is_refused_without_being_asked),
