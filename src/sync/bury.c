@@ -13,7 +13,7 @@
  * values are in the superseded record of that life. A later life that is completed itself needs
  * none: whoever has such a step still puts it in (fold.c).
  */
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 static int no_memory(mneme_error *error) {
     return error_set(error, MNEME_NO_MEMORY, "no memory to sync");

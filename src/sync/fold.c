@@ -14,7 +14,7 @@
  * seen: a child whose author did not know of the delete gets a tombstone with the episode's
  * version, so that it is the same wherever it is made, and is kept as superseded.
  */
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 enum { FLAG_LOOSE = 4 }; /* as in api/handle.h: sealed, and its steps are still records */
 

@@ -2,7 +2,7 @@
  * follow.c - what follows from an exchange in the local store: the fates of what went out, and what
  * came in; each with the state that is true once it is stored.
  */
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 enum { ATTEMPTS = 16 /* to apply something while others write */ };
 

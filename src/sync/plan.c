@@ -4,7 +4,7 @@
  * A page has a thousand records, and each asks for others of it: a child for its episode, an
  * episode for its steps. So names are found by a hash, and steps are listed apart.
  */
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 void plan_fini(struct plan *plan) {
     record_set_fini(&plan->mine);

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 static int no_memory(mneme_error *error) {
     return error_set(error, MNEME_NO_MEMORY, "no memory to sync");

@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 
+#include "store/mem.h"
 #include "support/store_records.h"
-#include "sync/sync_impl.h"
+#include "sync/plan.h"
 
 static void add(struct plan *plan, mneme_kind kind, unsigned n) {
     struct item item = {.kind = kind, .id = numbered_id(n)};
@@ -54,16 +55,20 @@ static void plan_add__lists_the_steps(void **state) {
 }
 
 /* So they lie behind one another in the file, from however many machines they come. */
-static void plan_write__goes_by_id(void **state) {
+static void plan_write__goes_by_id_behind_dictionaries(void **state) {
     (void)state;
     enum { COUNT = 50 };
-    AUTO_PLAN struct plan plan = {0};
+    struct sync sync = {0};
+    assert_int_equal(mem_store_open(1, &sync.options.local, NULL), 0);
+    AUTO_PLAN struct plan plan = {.sync = &sync};
     AUTO_SYNC_WRITES struct writes w = {0};
     struct sync_progress progress = {0};
     struct stored_record records[COUNT];
     for (unsigned i = 0; i < COUNT; i++) {
-        records[i] = put_of(MNEME_PATTERN, 1 + i * 7 % COUNT).record;
-        struct item item = {.kind = MNEME_PATTERN, .id = records[i].id, .theirs = &records[i]};
+        unsigned number = 1 + i * 7 % COUNT;
+        mneme_kind kind = number == COUNT ? MNEME_DICTIONARY : MNEME_PATTERN;
+        records[i] = put_of(kind, number).record;
+        struct item item = {.kind = kind, .id = records[i].id, .theirs = &records[i]};
         item.result.record = item.theirs;
         assert_int_equal(plan_add(&plan, &item, 1, NULL), 0);
     }
@@ -71,9 +76,10 @@ static void plan_write__goes_by_id(void **state) {
     assert_int_equal(w.count, COUNT);
     assert_int_equal(progress.pulled, COUNT);
     for (unsigned i = 0; i < COUNT; i++) {
-        mneme_id id = numbered_id(1 + i);
+        mneme_id id = numbered_id(i == 0 ? COUNT : i);
         assert_true(id_equal(&w.mutations[i].record.id, &id));
     }
+    store_close(sync.options.local);
 }
 
 int main(void) {
@@ -81,7 +87,7 @@ int main(void) {
         cmocka_unit_test(plan_find__finds_every_item_however_many),
         cmocka_unit_test(plan_find__finds_the_first_of_a_name),
         cmocka_unit_test(plan_add__lists_the_steps),
-        cmocka_unit_test(plan_write__goes_by_id),
+        cmocka_unit_test(plan_write__goes_by_id_behind_dictionaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
