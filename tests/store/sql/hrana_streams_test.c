@@ -13,7 +13,7 @@
 #include "support/hrana_scene.h"
 #include "support/hrana_script.h"
 
-enum { COLD = 3 }; /* reads in a row before one keeps its stream */
+enum { COLD = 5 }; /* reads in a row before one keeps its stream */
 
 /* ---- Scripts --------------------------------------------------------------------------------- */
 
@@ -30,6 +30,7 @@ static void scene_init(struct scene *scene) {
     scene->answer_count = 0;
 }
 static void scene_fini(struct scene *scene) {
+    script_add_json(&scene->script, 200, "{}"); /* to the closing of what was kept */
     scene->driver->operations->close(scene->driver);
     script_fini(&scene->script);
 }
@@ -160,6 +161,22 @@ static void sql_hrana_stream__with_a_bad_baton_is_not_kept(void **state) {
     }
 }
 
+static void sql_hrana_stream__is_closed_with_its_driver(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    warm(&scene);
+    add_answer(&scene, "null", "null");
+    size_t before = scene.script.request_count;
+    scene.driver->operations->close(scene.driver);
+    assert_int_equal(scene.script.request_count, before + 1);
+    const struct buf *body = &scene.script.requests[before].body;
+    assert_true(
+        slice_equal(buf_slice(body),
+                    slice_of_string("{\"baton\":\"b1\",\"requests\":[{\"type\":\"close\"}]}")));
+    script_fini(&scene.script);
+}
+
 /* ---- A real server --------------------------------------------------------------------------- */
 
 static const enum hrana_encoding encodings[] = {HRANA_JSON, HRANA_PROTOBUF};
@@ -182,6 +199,20 @@ static void sql_hrana_stream__sees_what_others_wrote(void **state) {
         do_sql(writer, true, "ALTER TABLE t ADD COLUMN added INTEGER DEFAULT 7");
         assert_int_equal(get_integer(reader, "SELECT added FROM t"), 7);
         do_sql(writer, true, "DROP TABLE t");
+    }
+}
+
+/* sqld has 128 connections, and gives none that it has lent for 10 seconds. */
+static void sql_hrana_stream__of_many_short_drivers_use_up_nothing(void **state) {
+    enum { DRIVERS = 150 };
+    (void)state;
+    AUTO_SQLD struct sqld server = {0};
+    start_server(&server, NULL);
+    for (size_t i = 0; i < DRIVERS; i++) {
+        struct hrana_options options = {.net.url = server.url, .encoding = encodings[i % 2]};
+        AUTO_DRIVER struct sql_driver *driver = open_driver(options);
+        for (int read = 0; read <= COLD; read++)
+            assert_int_equal(get_integer(driver, "SELECT 42"), 42);
     }
 }
 
@@ -227,6 +258,8 @@ int main(void) {
         cmocka_unit_test(sql_hrana_stream__at_another_server_is_not_followed),
         cmocka_unit_test(sql_hrana_stream__with_a_bad_baton_is_not_kept),
         cmocka_unit_test(sql_hrana_stream__sees_what_others_wrote),
+        cmocka_unit_test(sql_hrana_stream__is_closed_with_its_driver),
+        cmocka_unit_test(sql_hrana_stream__of_many_short_drivers_use_up_nothing),
         cmocka_unit_test(sql_hrana_stream__survives_the_server),
         cmocka_unit_test(sql_hrana_stream__goes_on_after_a_failed_step),
     };

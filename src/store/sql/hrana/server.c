@@ -8,6 +8,7 @@
 #include "store/sql/hrana/server.h"
 
 enum { REQUEST_MAX = 256 << 20, TOTAL_DEFAULT_MS = 30000 };
+enum { CLOSE_MS = 500 }; /* how long closing waits for the server, at most */
 
 /* ---- Making ------------------------------------------------------------------------------ */
 
@@ -62,13 +63,6 @@ int hrana_server_init(struct hrana_server *server, const struct hrana_options *o
     TRY(net_client_create(&net, &server->client, error));
     lock_init(&server->lock, RANK_SQL);
     return 0;
-}
-
-void hrana_server_fini(struct hrana_server *server) {
-    if (!server->client)
-        return;
-    net_client_destroy(TAKE(server->client));
-    lock_fini(&server->lock);
 }
 
 /* ---- Which way of speaking --------------------------------------------------------------- */
@@ -242,4 +236,47 @@ int hrana_server_run(struct hrana_server *server, struct hrana_call *call, mneme
     call->answer.results->body = response.body; /* in which the values may lie */
     response.body = (struct buf){0};
     return 0;
+}
+
+/* ---- Ending ------------------------------------------------------------------------------ */
+
+static int close_stream(struct hrana_server *server, const struct hrana_stream *stream,
+                        uint32_t total_ms) {
+    bool proto = server->speech == HRANA_V3_PROTO;
+    AUTO_BUF struct buf body = BUF_INIT(REQUEST_MAX);
+    AUTO_RESPONSE struct net_response response = {0};
+    if (proto)
+        hrana_stream_close_proto(&body, stream);
+    else
+        hrana_stream_close_json(&body, stream);
+    const struct net_request request = {.method = "POST",
+                                        .path = server->paths[server->speech],
+                                        .body = buf_slice(&body),
+                                        .content_type =
+                                            proto ? "application/x-protobuf" : "application/json",
+                                        .headers = server->headers,
+                                        .header_count = server->header_count,
+                                        .total_ms = total_ms,
+                                        .attempts_max = 1,
+                                        .response_max = 1 << 16};
+    return body.status ? body.status
+                       : net_call(server->client, &request, judge_any, NULL, &response, NULL);
+}
+
+/* A server that does not answer ends them by itself, 10 s later. */
+static void close_streams(struct hrana_server *server) {
+    int64_t deadline_us = clock_monotonic_us() + (int64_t)CLOSE_MS * 1000;
+    struct hrana_stream stream;
+    int status = 0;
+    while (status == 0 && clock_monotonic_us() < deadline_us &&
+           hrana_streams_close(&server->streams, clock_monotonic_us(), &stream))
+        status = close_stream(server, &stream, time_left_ms(deadline_us));
+}
+
+void hrana_server_fini(struct hrana_server *server) {
+    if (!server->client)
+        return;
+    close_streams(server);
+    net_client_destroy(TAKE(server->client));
+    lock_fini(&server->lock);
 }

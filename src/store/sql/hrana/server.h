@@ -37,7 +37,7 @@ struct hrana_server {
 /* `url`: options->net.url, or the replica's. Errors as hrana_driver_open. */
 int hrana_server_init(struct hrana_server *server, const struct hrana_options *options,
                       const char *url, mneme_error *error);
-/* Tolerant of {0}. */
+/* Closes the streams that it kept, for which it waits half a second at most. Tolerant of {0}. */
 void hrana_server_fini(struct hrana_server *server);
 
 struct hrana_call {

@@ -5,7 +5,7 @@
 
 static const int64_t idle_max_us = 8000000; /* the server's limit is 10 s */
 static const int64_t quick_us = 1000000;
-enum { QUICK_READS = 3 }; /* after so many programs a stream is worth its place */
+enum { QUICK_READS = 5 }; /* after so many programs a stream is worth its place, and its closing */
 
 /* Only what leaves nothing behind: a transaction, or a setting, would be the next program's. */
 static bool is_plain_read(const struct sql_program *program) {
@@ -60,6 +60,17 @@ struct hrana_stream hrana_streams_take(struct hrana_streams *s, const struct sql
     return out;
 }
 
+bool hrana_streams_close(struct hrana_streams *s, int64_t now_us, struct hrana_stream *out) {
+    drop_old(s, now_us);
+    if (s->count == 0)
+        return false;
+    *out = (struct hrana_stream){.kept = true};
+    s->count--;
+    s->open--;
+    memcpy(out->baton, s->idle[s->count], sizeof out->baton);
+    return true;
+}
+
 /* It is written into requests as it is. */
 static bool is_baton(struct slice baton) {
     for (size_t i = 0; i < baton.size; i++)
@@ -101,20 +112,33 @@ void hrana_stream_set_json(struct buf *body, size_t size, const struct hrana_str
 }
 
 /* PipelineReqBody { string baton=1; repeated StreamRequest requests=2 }, fields in any order. */
-void hrana_stream_set_proto(struct buf *body, size_t size, const struct hrana_stream *stream) {
-    static const uint8_t closing[] = {2 << 3 | 2, 2, 1 << 3 | 2, 0};
+static const uint8_t proto_closing[] = {2 << 3 | 2, 2, 1 << 3 | 2, 0};
+
+static void put_baton(struct buf *body, const char *baton) {
     enum { BATON_TAG = 1 << 3 | 2 };
-    size_t length = strlen(stream->baton);
-    if (body->status)
-        return;
-    body->size = size - sizeof closing;
-    if (!stream->kept)
-        buf_append(body, closing, sizeof closing);
-    if (!stream->kept || length == 0)
-        return;
+    size_t length = strlen(baton);
     buf_append_byte(body, BATON_TAG);
     if (length > 127)
         buf_append_byte(body, (uint8_t)(length | 128));
     buf_append_byte(body, (uint8_t)(length > 127 ? length >> 7 : length));
-    buf_append(body, stream->baton, length);
+    buf_append(body, baton, length);
+}
+
+void hrana_stream_set_proto(struct buf *body, size_t size, const struct hrana_stream *stream) {
+    if (body->status)
+        return;
+    body->size = size - sizeof proto_closing;
+    if (!stream->kept)
+        buf_append(body, proto_closing, sizeof proto_closing);
+    else if (stream->baton[0])
+        put_baton(body, stream->baton);
+}
+
+void hrana_stream_close_json(struct buf *body, const struct hrana_stream *stream) {
+    buf_printf(body, "{\"baton\":\"%s\",\"requests\":[{\"type\":\"close\"}]}", stream->baton);
+}
+
+void hrana_stream_close_proto(struct buf *body, const struct hrana_stream *stream) {
+    put_baton(body, stream->baton);
+    buf_append(body, proto_closing, sizeof proto_closing);
 }

@@ -16,7 +16,8 @@
  * (see hrana_judge): nothing was done. A second attempt always goes without a stream.
  *
  * Limits. An open stream is one of 128 connections that sqld gives to all its clients. So few are
- * kept, for as long as programs follow each other, and those who ask now and then have none.
+ * kept, for as long as programs follow each other, and those who ask now and then have none. Who is
+ * done with a server closes those that are left: many short processes would use up all of them.
  */
 #ifndef MNEME_STORE_SQL_HRANA_STREAM_H
 #define MNEME_STORE_SQL_HRANA_STREAM_H
@@ -49,6 +50,9 @@ bool hrana_stream_is_clean(const struct sql_program *program, const struct sql_r
 void hrana_streams_give(struct hrana_streams *s, const struct hrana_stream *used,
                         struct slice baton, int64_t now_us);
 
+/* Take an idle stream to close it. False: there is none that the server still has. */
+bool hrana_streams_close(struct hrana_streams *s, int64_t now_us, struct hrana_stream *out);
+
 /* The server knows one of them no more, and so, as a rule, none. */
 void hrana_streams_forget(struct hrana_streams *s);
 
@@ -56,5 +60,9 @@ void hrana_streams_forget(struct hrana_streams *s);
  * and leaves it open; without one, it is as it was encoded. May be called again. */
 void hrana_stream_set_json(struct buf *body, size_t size, const struct hrana_stream *stream);
 void hrana_stream_set_proto(struct buf *body, size_t size, const struct hrana_stream *stream);
+
+/* Append the body of a request that does nothing but close a stream with a baton. */
+void hrana_stream_close_json(struct buf *body, const struct hrana_stream *stream);
+void hrana_stream_close_proto(struct buf *body, const struct hrana_stream *stream);
 
 #endif
