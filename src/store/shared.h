@@ -37,8 +37,8 @@
  *     NONE:  its marks are removed, HELD too; so it is new, or of no interest when it is not there.
  *     CLEAN, BASE and HELD of what is not there are MNEME_NOT_FOUND, and GONE of what is there is
  *     MNEME_CONFLICT. `at` may be any number, 0 too.
- *   MUTATION_STATE sets the state of the store to record.body, and the fence to shared.fence. Kind
- *   and id are not read.
+ *   MUTATION_STATE sets the state of the store to record.body (an empty one leaves it as it is),
+ *   and the fence to shared.fence. Kind and id are not read.
  * While sharing is off a mark is MNEME_INVALID; the first STATE may stand before it in the batch.
  * All of these may have a condition, a STATE only this one: CONDITION_FENCE (of CHECK, MARK or
  * STATE): the fence is `shared.fence` of a CHECK or MARK, `expect_change` of a STATE; before the

@@ -3,8 +3,8 @@
  *
  * The lease is in the shared state: a holder and an end by the boot clock, which all processes of
  * the machine read alike and nobody can set. A holder writes a new end when half of the time is
- * over. Who finds it ended, or free, writes itself in with the next fence number, on the condition
- * that the fence is still the one it saw; so of several only one succeeds.
+ * over. Who finds it ended, or free, takes the next fence number, on the condition that the fence
+ * is still the one it saw, so of several only one succeeds; and then writes itself in.
  *
  * A worker that was stopped for long and wakes up late:
  *   1. A holds the lease with fence 7, and is stopped in the middle of a step;
@@ -32,7 +32,8 @@ static int read_state(struct sync *s, mneme_error *error) {
     return 0;
 }
 
-/* Write the state with fence `next`, if it is still s->fence. *lost: it is not. */
+/* Write the state (NULL: leave it as it is) with fence `next`, if it is still s->fence. *lost: it
+ * is not. */
 static int write_state(struct sync *s, const struct sync_state *state, uint64_t next, bool *lost,
                        mneme_error *error) {
     AUTO_BUF struct buf bytes = BUF_INIT(SHARED_STATE_MAX);
@@ -41,7 +42,8 @@ static int write_state(struct sync *s, const struct sync_state *state, uint64_t 
                            .expect_change = s->fence,
                            .shared.fence = next};
     struct batch batch = {.mutations = &set, .count = 1}, *only = &batch;
-    state_encode(state, &bytes);
+    if (state)
+        state_encode(state, &bytes);
     if (bytes.status)
         return error_set(error, bytes.status, "no memory for the state of sync");
     set.record.body = buf_slice(&bytes);
@@ -56,7 +58,8 @@ static int write_state(struct sync *s, const struct sync_state *state, uint64_t 
             *error = batch.error;
         return status;
     }
-    s->state = *state;
+    if (state)
+        s->state = *state;
     s->fence = next;
     return 0;
 }
@@ -73,6 +76,21 @@ static int taken(const struct sync *s, int64_t now_us, mneme_error *error) {
                      s->state.worker[0] ? s->state.worker : "another process", (long long)left);
 }
 
+/* Who had the lease, this engine too, may store something as long as the fence is the old one, or
+ * begin to take it anew. So that is ended first, and what is stored is read behind it. */
+static int end_old_fence(struct sync *s, bool *lost, mneme_error *error) {
+    *lost = false;
+    if (s->state.peer == 0)
+        return 0;
+    TRY(write_state(s, NULL, s->fence + 1, lost, error));
+    uint64_t fence = s->fence;
+    if (*lost)
+        return 0;
+    TRY(read_state(s, error));
+    *lost = s->fence != fence;
+    return 0;
+}
+
 int lease_hold(struct sync *s, mneme_error *error) {
     enum { ROUNDS = 3 };
     for (int round = 0; round < ROUNDS; round++) {
@@ -84,6 +102,13 @@ int lease_hold(struct sync *s, mneme_error *error) {
             return taken(s, now, error);
         if (ours && lease_runs(s, now) && s->state.lease_until_us - now > s->options.lease_us / 2)
             return 0;
+        lost = false;
+        if (!lease_runs(s, now)) /* else it is ours, and nobody can take it yet */
+            TRY(end_old_fence(s, &lost, error));
+        if (lost)
+            continue;
+        if (lease_runs(s, now) && !ours) /* it was renewed in between */
+            return taken(s, now, error);
         struct sync_state next = s->state;
         bool is_new = next.peer == 0;
         next.holder = s->holder;
@@ -95,7 +120,7 @@ int lease_hold(struct sync *s, mneme_error *error) {
             next.peer = chance(s) | 1;
             sync_tags_make(s, &next);
         }
-        TRY(write_state(s, &next, ours ? s->fence : s->fence + 1, &lost, error));
+        TRY(write_state(s, &next, is_new ? s->fence + 1 : s->fence, &lost, error));
         /* Who had it may have ended in an exchange. */
         s->unsure = s->unsure || (!ours && !is_new);
         if (!lost)

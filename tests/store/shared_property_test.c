@@ -111,6 +111,8 @@ static struct mutation make_mutation(struct player *p, uint8_t *body) {
         m.shared.reason = slice_of_string(reasons[test_random_below(&p->random, 3)]);
     if (m.op == MUTATION_PUT || m.op == MUTATION_STATE || m.op == MUTATION_MARK)
         make_content(p, &m, body);
+    if (m.op == MUTATION_STATE && chance(p, 30))
+        m.record.body = slice_of(NULL, 0);
     if (chance(p, 40) && m.op != MUTATION_PURGE) {
         m.record.version = (mneme_version){1 + test_random_below(&p->random, 9), 3};
         m.exact = chance(p, 70);

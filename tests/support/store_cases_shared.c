@@ -125,7 +125,7 @@ static void state__is_kept_with_its_fence(struct store_home *home) {
     state.shared.fence = 8;
     state.record.body = slice_of(NULL, 0);
     must_apply_one(home->store, state);
-    assert_state(home->store, "", 8);
+    assert_state(home->store, "one", 8); /* without one it stays */
     AUTO_FREE uint8_t *large = mem_zalloc(SHARED_STATE_MAX + 1, 1);
     assert_non_null(large);
     state.condition = CONDITION_NONE;

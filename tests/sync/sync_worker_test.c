@@ -48,6 +48,48 @@ static void lease__of_a_dead_worker_ends(void **state) {
     scene_end(scene);
 }
 
+struct takeover {
+    struct scene *scene;
+    bool done;
+};
+
+/* Before the second process writes its first state: the first one works on, though its lease is
+ * over. */
+static void work_on(struct sim_world *world, struct sim_process *process, void *context) {
+    struct takeover *t = context;
+    mneme_error error = {0};
+    (void)world;
+    if (process != second_of(t->scene, 1) || t->done)
+        return;
+    t->done = true;
+    for (int i = 0; i < 4; i++) {
+        deed(t->scene, 1, PATTERN, SIM_TITLE);
+        assert_int_equal(step_of(process_of(t->scene, 1), false, &error), 0);
+    }
+    sim_pass(world, 31 * SIM_SECOND);
+}
+
+static void lease__that_is_taken_over_leaves_what_was_stored_last(void **state) {
+    (void)state;
+    struct scene *scene = scene_make(1);
+    struct takeover takeover = {.scene = scene};
+    mneme_error error = {0};
+    SYNC(scene, 1);
+    sim_pass(&scene->world, 31 * SIM_SECOND);
+    scene->world.meanwhile = work_on;
+    scene->world.meanwhile_context = &takeover;
+    (void)step_of(second_of(scene, 1), false, &error);
+    scene->world.meanwhile = NULL;
+    assert_true(takeover.done);
+    sim_stop(process_of(scene, 1), true);
+    sim_pass(&scene->world, 31 * SIM_SECOND);
+    while (step_of(second_of(scene, 1), false, &error) != 0)
+        sim_pass(&scene->world, 31 * SIM_SECOND);
+    assert_int_equal(scene->world.server.primary.peer_count, 1); /* it knew the tags */
+    settle(scene);
+    scene_end(scene);
+}
+
 static void lease__is_renewed_by_work(void **state) {
     (void)state;
     struct scene *scene = scene_make(1);
@@ -202,6 +244,7 @@ int main(void) {
         cmocka_unit_test(lease__second_worker_is_told_who_has_it),
         cmocka_unit_test(lease__worker_that_ends_gives_it_back),
         cmocka_unit_test(lease__of_a_dead_worker_ends),
+        cmocka_unit_test(lease__that_is_taken_over_leaves_what_was_stored_last),
         cmocka_unit_test(lease__is_renewed_by_work),
         cmocka_unit_test(lease__does_not_go_by_the_wall_clock),
         cmocka_unit_test(fence__worker_that_was_overtaken_changes_nothing),

@@ -156,7 +156,8 @@ int marks_test(struct writer *w, const struct mutation *m, const struct stored_r
 }
 
 int marks_set_state(struct writer *w, const struct mutation *m, mneme_error *error) {
-    int rc = kv_shared_put(w->txn, w->env->main, m->record.body);
+    bool keeps = w->state.sharing && m->record.body.size == 0;
+    int rc = keeps ? 0 : kv_shared_put(w->txn, w->env->main, m->record.body);
     if (rc)
         return writer_fail(w, rc, error);
     w->state.sharing = true;

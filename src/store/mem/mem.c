@@ -88,7 +88,9 @@ static int mem_mark(struct mem_store *m, const struct mutation *mutation,
 
 static int mem_set_state(struct mem_store *m, const struct mutation *mutation,
                          struct mem_step *step) {
-    struct mem_state *state = mem_state_create(mutation->shared.fence, mutation->record.body);
+    bool keeps = m->state && mutation->record.body.size == 0;
+    struct mem_state *state =
+        mem_state_create(mutation->shared.fence, keeps ? m->state->bytes : mutation->record.body);
     if (!state)
         return MNEME_NO_MEMORY;
     step->state_before = m->state;
