@@ -162,12 +162,6 @@ int exchange_confirm(struct sync *s, bool *met, mneme_error *error) {
 
 /* ---- Flights --------------------------------------------------------------------------------- */
 
-void flight_fini(struct flight *flight) {
-    outgoing_fini(&flight->out);
-    feed_answer_fini(&flight->answer);
-    *flight = (struct flight){0};
-}
-
 static void *fly(void *argument) {
     struct flight *f = argument;
     struct sync *s = f->sync;
@@ -216,9 +210,12 @@ int flight_finish(struct sync *s, struct flight *f, bool *met, mneme_error *erro
     return judge(s, &f->answer, met, error);
 }
 
-void flight_abandon(struct sync *s, struct flight *f) {
-    if (!f->begun)
-        return;
-    land(f);
-    (void)outbox_suspect(s, &f->out, NULL);
+void flight_fini(struct flight *f) {
+    if (f->begun && (f->has_thread || f->flown)) {
+        land(f);
+        (void)outbox_suspect(f->sync, &f->out, NULL);
+    }
+    outgoing_fini(&f->out);
+    feed_answer_fini(&f->answer);
+    *f = (struct flight){0};
 }

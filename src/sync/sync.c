@@ -116,47 +116,59 @@ static void run_note(struct run *run, const struct flight *flight) {
     run->progress->head = flight->answer.head;
 }
 
+/* One that is under way, one that was answered, one that is prepared. */
+struct flights {
+    struct flight of[3];
+};
+
+static void flights_fini(struct flights *flights) {
+    for (size_t i = 0; i < COUNT_OF(flights->of); i++)
+        flight_fini(&flights->of[i]);
+}
+
+/* Gather what goes behind the flight that is under way, if something is left. */
+static int prepare(struct sync *s, struct run *run, const struct flight *behind,
+                   struct flight *next, mneme_error *error) {
+    if (run->meeting || !behind->out.more || behind->out.left)
+        return 0;
+    TRY(outbox_gather(s, &behind->out, &next->out, error));
+    run->progress->held += next->out.held;
+    run->went = run->went || next->out.held;
+    return 0;
+}
+
 /* Begin the flight behind `now`, if something is left for it and the step is not long already. */
-static int begin_next(struct sync *s, struct run *run, const struct flight *now,
-                      struct flight *next, mneme_error *error) {
+static void begin_next(struct sync *s, struct run *run, const struct flight *now,
+                       struct flight *next) {
     bool more = now->out.more || now->answer.more, stored = s->state.spare_tag != 0;
     s->state.spare_tag = !more ? 0 : stored ? s->state.spare_tag : chance(s) | 1;
     if (!more || !stored || now->out.left || boot_us(s) >= run->until_us ||
         ++run->flights == RUN_FLIGHTS)
-        return 0;
-    if (!run->meeting)
-        TRY(outbox_gather(s, &now->out, &next->out, error));
-    run->progress->held += next->out.held;
-    run->went = run->went || next->out.held;
+        return;
     if (next->out.count || now->answer.more)
         flight_begin(s, next, &now->answer);
-    return 0;
 }
 
 /* `now` has been answered: store what that means, while `next` is under way. */
 static int follow(struct sync *s, struct run *run, const struct flight *now, struct flight *next,
                   mneme_error *error) {
-    int begun = begin_next(s, run, now, next, error);
-    int status = follow_flight(s, now, run->progress, begun ? NULL : error);
-    if (status) {
-        flight_abandon(s, next);
-        return status;
-    }
+    begin_next(s, run, now, next);
+    TRY(follow_flight(s, now, run->progress, error));
     s->unsure = next->begun;
     s->current_us = now->answer.more ? 0 : boot_us(s);
     run_note(run, now);
-    return begun;
+    return 0;
 }
 
-/* Flights, from one that is begun, until nothing is left for them. *met: the remote turned out to
- * be another one. */
-static int fly(struct sync *s, struct run *run, struct flight *first, bool *met,
+/* Flights, from flights[0], which is begun, until nothing is left for them. *met: the remote turned
+ * out to be another one. */
+static int fly(struct sync *s, struct run *run, struct flight flights[3], bool *met,
                mneme_error *error) {
-    AUTO_FLIGHT struct flight second = {0};
-    struct flight *now = first, *next = &second;
-    for (bool is_first = true;; is_first = false) {
+    for (size_t i = 0;; i++) {
+        struct flight *now = &flights[i % 3], *next = &flights[(i + 1) % 3];
+        TRY(prepare(s, run, now, next, error));
         int status = flight_finish(s, now, met, error);
-        if (status && !is_first) { /* the next step finds out if it fails again */
+        if (status && i > 0) { /* the next step finds out if it fails again */
             run->more = true;
             return 0;
         }
@@ -166,9 +178,6 @@ static int fly(struct sync *s, struct run *run, struct flight *first, bool *met,
         if (!next->begun)
             return 0;
         flight_fini(now);
-        struct flight *landed = now;
-        now = next;
-        next = landed;
     }
 }
 
@@ -184,9 +193,10 @@ static int spare_store(struct sync *s, mneme_error *error) {
 }
 
 /* Once the outbox was read: talk to the remote, unless a look is enough. */
-static int talk(struct sync *s, struct run *run, struct flight *first, bool quiet, bool *met,
+static int talk(struct sync *s, struct run *run, struct flight flights[3], bool quiet, bool *met,
                 mneme_error *error) {
     AUTO_ANSWER struct feed_answer seen = {0};
+    struct flight *first = &flights[0];
     bool enough = false;
     *met = false;
     if (quiet && first->out.count == 0)
@@ -205,7 +215,7 @@ static int talk(struct sync *s, struct run *run, struct flight *first, bool quie
     if (run->meeting || first->out.more)
         TRY(spare_store(s, error));
     flight_begin(s, first, NULL);
-    return fly(s, run, first, met, error);
+    return fly(s, run, flights, met, error);
 }
 
 static int has_outbox(struct sync *s, bool *out, mneme_error *error) {
@@ -221,15 +231,15 @@ static int has_outbox(struct sync *s, bool *out, mneme_error *error) {
 }
 
 static int step(struct sync *s, bool quiet, struct sync_progress *progress, mneme_error *error) {
-    AUTO_FLIGHT struct flight first = {0};
+    CLEANUP(flights_fini) struct flights f = {0};
     struct run run = {.meeting = s->state.phase != PHASE_IN_STEP,
                       .until_us = boot_us(s) + RUN_US,
                       .progress = progress};
     bool met;
     if (!run.meeting)
-        TRY(outbox_gather(s, NULL, &first.out, error));
-    progress->held += first.out.held;
-    TRY(talk(s, &run, &first, quiet, &met, error));
+        TRY(outbox_gather(s, NULL, &f.of[0].out, error));
+    progress->held += f.of[0].out.held;
+    TRY(talk(s, &run, f.of, quiet, &met, error));
     progress->more = met || more_to_do(s, &run, progress);
     if (met)
         return 0;

@@ -160,30 +160,28 @@ int exchange_look(struct sync *s, bool *enough, struct feed_answer *answer, mnem
  * begun. */
 int exchange_confirm(struct sync *s, bool *met, mneme_error *error);
 
-/* An exchange that moves records. Start from {0} and gather into `out`; it stays where it is until
- * it is finished or abandoned. */
+/* An exchange that moves records. Start from {0} and gather into `out`; it stays where it is from
+ * its begin on. */
 struct flight {
     struct sync *sync;
     struct outgoing out;
     struct feed_request request;
     struct feed_answer answer;
     int64_t begun_us, ended_us; /* wall clock */
-    bool begun;                 /* and neither finished nor abandoned */
+    bool begun;                 /* and not finished */
     bool flown;                 /* it has ended, without a thread */
     bool has_thread;
     pthread_t thread;
     int status; /* of the exchange, with the error */
     mneme_error error;
 };
+/* Of one that is under way: wait for its end, and note that what was sent may be there. */
 void flight_fini(struct flight *flight);
-#define AUTO_FLIGHT CLEANUP(flight_fini)
 
 /* `behind`: the answer that it goes on from, which need not be stored yet; it gets a thread. */
 void flight_begin(struct sync *s, struct flight *flight, const struct feed_answer *behind);
 /* Wait for its answer. *met: as above. */
 int flight_finish(struct sync *s, struct flight *flight, bool *met, mneme_error *error);
-/* Wait for its end; what was sent may be there. Nothing happens if it was not begun. */
-void flight_abandon(struct sync *s, struct flight *flight);
 
 /* ---- follow.c: what that means here ---------------------------------------------------------- */
 
