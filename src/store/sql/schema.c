@@ -21,12 +21,12 @@
  *     mneme_end is a view, and its trigger notes an outcome.
  *  7. mneme_exchange is another view without rows; a row inserted there begins an exchange of sync
  *     (feed.h). What speaks against it ends the INSERT, as in 5: "mneme:epoch", "…:unknown",
- *     "…:tag", "…:fence". Its pushes are rows of mneme_push (puts), and of mneme_apply with
- *     the condition 'still': they pass over a mutation where 'change' would end the INSERT. Their
- * outcomes are not rows, but a letter each in the column `told`: 'n' for one that has the next
- * change number, '+' for a purge, '-' for what was passed over. Where there are many plain ones
- * (feed_plain.c) they are rows of mneme_record at once; each has a number of its own, also when it
- * is passed over. One letter 'a' stands for all of them when none was.
+ *     "…:tag", "…:fence". Its pushes are rows of mneme_push (puts), and of mneme_apply with the
+ *     condition 'still': they pass over a mutation where 'change' would end the INSERT. Their
+ *     outcomes are not rows, but a letter each in the column `told`: 'n' for one that has the next
+ *     change number, '+' for a purge, '-' for what was passed over. Where there are many plain ones
+ *     (feed_plain.c) they are rows of mneme_record at once; each has a number of its own, also when
+ *     it is passed over. One letter 'a' stands for all of them when none was.
  *  8. mneme_attribute has what records up to the change number `indexed` have, and perhaps later
  *     ones: rows of mneme_apply are indexed at once, but for those of exchanges. An index row goes
  *     to a page of its own as a rule, which for many records at once is most of the work; done

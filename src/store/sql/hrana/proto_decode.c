@@ -1,14 +1,22 @@
 /*
  * proto_decode.c - an answer in Protocol Buffers, read in place.
  *
- * The messages are those of docs/HRANA_3_SPEC.md of libsql (appendix) and
- * libsql-hrana/src/proto.rs: Answer { bytes baton=1, base_url=2; repeated Result results=3 } Result
- * { oneof: Response ok=1, Error error=2 }      Error { bytes message=1, code=2 } Response { oneof:
- * BatchResponse batch=3 }           BatchResponse { BatchResult result=1 } BatchResult {
- * map<uint32, StmtResult> step_results=1; map<uint32, Error> step_errors=2 } StmtResult { repeated
- * Col cols=1; repeated Row rows=2 } Row { repeated Value values=1 } Value { oneof: Null null=1,
- * sint64 integer=2, double real=3, string text=4, bytes blob=5 } A map is a repeated message of
- * key=1 and value=2. Fields come in any order, and unknown ones are stepped over.
+ * The messages are those of docs/HRANA_3_SPEC.md of libsql (appendix) and of
+ * libsql-hrana/src/proto.rs:
+ *
+ *   Answer         { bytes baton=1, base_url=2; repeated Result results=3 }
+ *   Result         { oneof: Response ok=1, Error error=2 }
+ *   Response       { oneof: BatchResponse batch=3 }
+ *   BatchResponse  { BatchResult result=1 }
+ *   BatchResult    { map<uint32, StmtResult> step_results=1; map<uint32, Error> step_errors=2 }
+ *   StmtResult     { repeated Col cols=1; repeated Row rows=2 }
+ *   Row            { repeated Value values=1 }
+ *   Value          { oneof: Null null=1, sint64 integer=2, double real=3, string text=4,
+ *                           bytes blob=5 }
+ *   Error          { bytes message=1, code=2 }
+ *
+ * A map is a repeated message of key=1 and value=2. Fields come in any order, and unknown ones are
+ * stepped over.
  *
  * An answer is mostly values, often tens of thousands. So there are no objects of the messages:
  * a message is a slice of the body, its fields are walked through, and values go where they stay.
