@@ -17,10 +17,6 @@
 
 enum { API_BATCH_MAX = 65536, API_RETRIES = 64 };
 
-/* Flag of a stored episode: it is completed, and its steps are still records of their own; see
- * complete_loosely in write.c. Records handed out do not have it. */
-enum { FLAG_LOOSE = 4 };
-
 struct dictionaries;
 struct sql_driver;
 struct syncer;

@@ -74,7 +74,7 @@ int record_open_with(mneme *m, const struct stored_record *stored, const struct 
 
 /* Whether a record is an episode whose steps are records of their own. */
 static bool has_own_steps(const mneme_record *record) {
-    bool inside = record->flags & MNEME_FLAG_SEALED && !(record->flags & FLAG_LOOSE);
+    bool inside = flags_hold_steps(record->flags);
     return record->kind == MNEME_EPISODE && !inside && !(record->flags & MNEME_FLAG_DELETED);
 }
 

@@ -181,7 +181,7 @@ static int guard_replica(mneme *m, struct write_set *set, const mneme_record *fi
     if (!guard)
         return no_memory(error);
     guard->expect_change = stored.change;
-    bool outside = !(stored.flags & MNEME_FLAG_SEALED) || stored.flags & FLAG_LOOSE;
+    bool outside = !flags_hold_steps(stored.flags);
     bool steps_go = live && outside && filled->as.episode->end_us != 0;
     return steps_go
                ? write_set_drop_children(m, set, &filled->id, MNEME_STEP, MUTATION_PURGE, error)

@@ -20,6 +20,15 @@ enum {
     MODEL_NAME_MAX = 1024      /* bytes of a tag, a metadata name, the name of a reward's part */
 };
 
+/* Flag of a stored episode: it is completed, and its steps are still records of their own (see
+ * complete_loosely in api/write.c). Records handed out do not have it. */
+enum { FLAG_LOOSE = 4 };
+
+/* Whether an episode with these flags has its steps in its body. */
+static inline bool flags_hold_steps(uint32_t flags) {
+    return flags & MNEME_FLAG_SEALED && !(flags & FLAG_LOOSE);
+}
+
 /* "episode" and back; NULL, and MNEME_KIND_NONE, for none. */
 const char *kind_name(mneme_kind kind);
 mneme_kind kind_of_name(mneme_text name);

@@ -16,16 +16,13 @@
  */
 #include "sync/plan.h"
 
-enum { FLAG_LOOSE = 4 }; /* as in api/handle.h: sealed, and its steps are still records */
-
 static int no_memory(mneme_error *error) {
     return error_set(error, MNEME_NO_MEMORY, "no memory to sync");
 }
 
 static bool takes_steps_in(const struct item *item) {
     return item->kind == MNEME_EPISODE && record_is_live(item->result.record) &&
-           item->result.record->flags & MNEME_FLAG_SEALED &&
-           !(item->result.record->flags & FLAG_LOOSE);
+           flags_hold_steps(item->result.record->flags);
 }
 
 static bool is_child(mneme_kind kind) { return kind == MNEME_STEP || kind == MNEME_CHECKPOINT; }

@@ -98,7 +98,6 @@ enum gone_fate { GONE_WAITS, GONE_PURGE, GONE_DELETE };
  * removed, and all have to hear of it. */
 static int gone_fate(struct sync *s, const mneme_id *episode, enum gone_fate *out,
                      mneme_version *version, mneme_error *error) {
-    enum { FLAG_LOOSE = 4 }; /* as in fold.c */
     AUTO_RECORDS struct record_set set = {0}, bases = {0};
     struct record_name name = {MNEME_EPISODE, *episode};
     struct shared_mark mark;
@@ -111,7 +110,7 @@ static int gone_fate(struct sync *s, const mneme_id *episode, enum gone_fate *ou
     const struct stored_record *r = &set.records[found];
     TRY(shared_marks(s->options.local, &name, 1, &mark, &bases, error));
     *version = r->version;
-    if (record_is_live(r) && r->flags & MNEME_FLAG_SEALED && !(r->flags & FLAG_LOOSE))
+    if (record_is_live(r) && flags_hold_steps(r->flags))
         *out = mark.mark == MARK_CLEAN ? GONE_PURGE : GONE_WAITS;
     return 0;
 }
