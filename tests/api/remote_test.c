@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "bench/sqld.h"
 #include "os/os.h"
@@ -53,6 +54,24 @@ static mneme_stats stats_of(mneme *m) {
  */
 enum { COLD = 6 };
 
+/* Until the requests of opening are made. Who follows the change log does so in a thread, which on
+ * a busy machine may be late; so for a while nothing may come. */
+static void wait_until_cold(mneme *m) {
+    enum { STILL = 20, PAUSE_NS = 2 * 1000 * 1000 };
+    int64_t give_up_us = clock_monotonic_us() + 20 * 1000 * 1000;
+    uint64_t last = 0;
+    for (uint64_t looks = 1, still = 0; clock_monotonic_us() < give_up_us; looks++) {
+        /* Each look at the statistics is a request, too. */
+        uint64_t others = stats_of(m).remote.requests - looks;
+        still = others >= COLD && others == last ? still + 1 : 0;
+        last = others;
+        if (still == STILL)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
+    fail_msg("the first look at the change log did not come");
+}
+
 /* A store that has been read from, and looks at the change log no more. */
 static mneme *open_remote(void) {
     mneme_options options = remote_options();
@@ -63,11 +82,7 @@ static mneme *open_remote(void) {
     OK(mneme_open(server.url, &options, &m, &error), &error);
     OK(mneme_id_make(&id, &error), &error);
     REFUSED(mneme_acquire(m, MNEME_PATTERN, &id, &record, &error), MNEME_NOT_FOUND, &error);
-    int64_t give_up_us = clock_monotonic_us() + 20 * 1000 * 1000;
-    for (uint64_t looks = 1; clock_monotonic_us() < give_up_us; looks++)
-        if (stats_of(m).remote.requests - looks >= COLD)
-            return m; /* each look at the statistics is a request, too */
-    fail_msg("the first look at the change log did not come");
+    wait_until_cold(m);
     return m;
 }
 
