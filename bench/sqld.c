@@ -70,38 +70,6 @@ int sqld_find(char path[SQLD_PATH_MAX], mneme_error *error) {
                      "Linux on x86-64 only), or set MNEME_SQLD to a binary of it");
 }
 
-/* ---- Ports -------------------------------------------------------------------------------- */
-
-/*
- * Hold a free port by a socket that is bound and never listens. It is bound without SO_REUSEADDR,
- * which fails where another holds the port; with the option set afterwards the server, which sets
- * it too, can bind besides.
- */
-static int port_take(struct sqld *server, enum sqld_port which, mneme_error *error) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
-        int code = errno;
-        if (fd >= 0)
-            close(fd);
-        return error_set_errno(error, code, "cannot take a port for sqld");
-    }
-    server->ports[which].fd = fd;
-    server->ports[which].number = ntohs(address.sin_port);
-    return 0;
-}
-
-static void ports_give_back(struct sqld *server) {
-    for (size_t i = 0; i < SQLD_PORTS; i++) {
-        if (server->ports[i].fd > 0)
-            close(server->ports[i].fd);
-        server->ports[i].fd = 0;
-    }
-}
-
 /* ---- The directory ------------------------------------------------------------------------ */
 
 static int directory_make(struct sqld *server, mneme_error *error) {
@@ -188,7 +156,7 @@ static int command_make(const struct sqld *server, struct command *command, mnem
     command_add(command, "--checkpoint-interval-s", "60");
     command_add(command, "--db-path", command->data);
     for (size_t i = 0; i < SQLD_PORTS; i++) {
-        if (!server->ports[i].fd)
+        if (!server->ports[i].number)
             continue;
         snprintf(command->listen[i], sizeof command->listen[i], "127.0.0.1:%u",
                  (unsigned)server->ports[i].number);
@@ -320,14 +288,14 @@ static int prepare(struct sqld *server, mneme_error *error) {
     const struct sqld_options *options = &server->options;
     const struct sqld *primary = options->primary;
     TRY(directory_make(server, error));
-    TRY(port_take(server, SQLD_HTTP, error));
+    TRY(port_take(&server->ports[SQLD_HTTP], error));
     if (options->serves_replicas)
-        TRY(port_take(server, SQLD_GRPC, error));
+        TRY(port_take(&server->ports[SQLD_GRPC], error));
     if (options->has_admin)
-        TRY(port_take(server, SQLD_ADMIN, error));
+        TRY(port_take(&server->ports[SQLD_ADMIN], error));
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%u",
              (unsigned)server->ports[SQLD_HTTP].number);
-    if (primary && !primary->ports[SQLD_GRPC].fd)
+    if (primary && !primary->ports[SQLD_GRPC].number)
         return error_set(error, MNEME_INVALID, "the primary does not serve replicas");
     if (primary)
         snprintf(server->primary_url, sizeof server->primary_url, "http://127.0.0.1:%u",
@@ -349,7 +317,8 @@ int sqld_start(const struct sqld_options *options, struct sqld *server, mneme_er
 
 void sqld_stop(struct sqld *server) {
     process_end(server, SIGTERM);
-    ports_give_back(server);
+    for (size_t i = 0; i < SQLD_PORTS; i++)
+        port_give_back(&server->ports[i]);
     directory_remove(server);
 }
 

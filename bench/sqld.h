@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "bench/port.h"
 
 enum { SQLD_ARGUMENTS_MAX = 16, SQLD_PATH_MAX = 512 };
 
@@ -37,10 +38,7 @@ struct sqld_options {
 struct sqld {
     struct sqld_options options;
     pid_t pid; /* 0: it does not run */
-    struct {
-        int fd; /* holds the port; 0: none */
-        uint16_t number;
-    } ports[SQLD_PORTS];
+    struct port ports[SQLD_PORTS];
     char url[64]; /* "http://127.0.0.1:PORT" */
     char directory[SQLD_PATH_MAX];
     char primary_url[64];

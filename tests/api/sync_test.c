@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "bench/port.h"
 #include "os/os.h"
 #include "support/api_fixture.h"
 #include "support/server_database.h"
@@ -385,16 +386,15 @@ static void one_worker__the_second_handle_waits_or_says_who_works(void **state) 
 
 /* ---- A remote that is not there ------------------------------------------------------------ */
 
-/* A socket that listens and never answers; with `deaf` nothing listens there. */
-static int silent_port(uint16_t *port, bool deaf) {
+/* A socket that listens and never answers. */
+static int silent_port(uint16_t *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    if (!deaf)
-        assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(listen(fd, 16), 0);
     *port = ntohs(address.sin_port);
     return fd;
 }
@@ -413,9 +413,10 @@ static void work_as_if_alone(mneme *m) {
 static void dead_remote__stops_nobody_and_status_says_why(void **state) {
     struct scene *scene = *state;
     char url[64];
-    uint16_t port;
-    int fd = silent_port(&port, true);
-    snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
+    mneme_error error;
+    AUTO_PORT struct port dead = {0};
+    OK(port_take(&dead, &error), &error);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", dead.number);
     mneme_options options = options_for(url, MNEME_SYNC_BACKGROUND);
     mneme *m = open_with(scene, "a.mdb", &options);
     work_as_if_alone(m);
@@ -429,10 +430,8 @@ static void dead_remote__stops_nobody_and_status_says_why(void **state) {
     store_close_ok(m);
     options.sync.mode = MNEME_SYNC_MANUAL;
     m = open_with(scene, "a.mdb", &options);
-    mneme_error error;
     REFUSED(mneme_sync(m, NULL, NULL, &error), MNEME_UNAVAILABLE, &error);
     store_close_ok(m);
-    close(fd);
     /* Nothing was lost by it. */
     m = open_manual(scene, "a.mdb");
     assert_int_equal(sync_ok(m).pushed, 2);
@@ -444,7 +443,7 @@ static void stalled_remote__is_left_alone_by_who_closes(void **state) {
     struct scene *scene = *state;
     char url[64];
     uint16_t port;
-    int fd = silent_port(&port, false);
+    int fd = silent_port(&port);
     snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
     mneme_options options = options_for(url, MNEME_SYNC_BACKGROUND);
     options.remote.timeout_ms = 4000;

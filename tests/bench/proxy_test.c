@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "bench/port.h"
 #include "bench/proxy.h"
 #include "bench/proxy_frame.h"
 #include "os/os.h"
@@ -294,16 +295,12 @@ static void proxy__resets_when_there_is_no_server(void **state) {
     struct scene *scene = *state;
     struct proxy *alone;
     mneme_error error;
-    int holder = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    assert_int_equal(bind(holder, (struct sockaddr *)&address, size), 0); /* nobody listens */
-    assert_int_equal(getsockname(holder, (struct sockaddr *)&address, &size), 0);
-    OK(proxy_start(ntohs(address.sin_port), 0, &alone, &error), &error);
+    AUTO_PORT struct port dead = {0};
+    OK(port_take(&dead, &error), &error);
+    OK(proxy_start(dead.number, 0, &alone, &error), &error);
     struct http_answer answer = http_get(proxy_port(alone), "/");
     assert_int_equal(answer.status, 0);
     proxy_stop(alone);
-    close(holder);
     assert_healed(scene);
 }
 

@@ -181,7 +181,7 @@ static void sqld__ends_with_who_started_it(void **state) {
     EVENTUALLY(is_gone(server.pid));
     server.pid = 0; /* and its directory is removed here */
     for (size_t i = 0; i < SQLD_PORTS; i++)
-        server.ports[i].fd = 0;
+        server.ports[i] = (struct port){0};
     sqld_stop(&server);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
     close(ends[0]);

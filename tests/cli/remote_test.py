@@ -12,7 +12,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import CliCase
-from sqld_case import Counter, Key, Server, SqldCase, free_port
+from port import Port
+from sqld_case import Counter, Key, Server, SqldCase
 
 CANARY = "canary-SECRET-canary"
 
@@ -117,9 +118,10 @@ class OverServer(Commands, CliCase):
         self.assertGreater(report["latency_us"], 0)
 
     def test_doctor__warns_of_a_replica_that_is_down(self):
-        line, = [c for c in self.good("--json", "doctor", environment={
-            "MNEME_REMOTE_REPLICA_URL": f"http://127.0.0.1:{free_port()}"}).lines
-            if c.get("topic") == "replica"]
+        dead = Port()
+        self.addCleanup(dead.give_back)
+        run = self.good("--json", "doctor", environment={"MNEME_REMOTE_REPLICA_URL": dead.url})
+        line, = [c for c in run.lines if c.get("topic") == "replica"]
         self.assertEqual(line["verdict"], "warning")
 
     def test_doctor__changes_nothing(self):

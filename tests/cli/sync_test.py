@@ -10,7 +10,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import BINARY, CliCase
-from sqld_case import Server, free_port
+from port import Port
+from sqld_case import Server
 
 
 class Sync(CliCase):
@@ -107,7 +108,9 @@ class Sync(CliCase):
         self.assertIn("Sync      ", self.on(self.a, "stats").out)
 
     def test_dead_remote__is_exit_7_and_status_says_why(self):
-        dead = f"http://127.0.0.1:{free_port()}"
+        port = Port()
+        self.addCleanup(port.give_back)
+        dead = port.url
         number = self.put(self.a, "one")
         self.bad(7, "127.0.0.1", "--store", self.a, "--remote", dead, "sync")
         self.assertEqual(self.description(self.a, number), "one")

@@ -1,6 +1,7 @@
 /*
  * listen_test.c - answers that go on, from a server that sends what a script says.
  */
+#include "bench/port.h"
 #include "net/listen.h"
 #include "net_fixture.h"
 #include "os/os.h"
@@ -321,7 +322,9 @@ static void listen__tells_that_nobody_is_there(void **state) {
     (void)state;
     char url[64];
     struct server_scene s = {.server = NULL};
-    snprintf(url, sizeof url, "http://127.0.0.1:%u", net_server_free_port());
+    AUTO_PORT struct port dead = {0};
+    OK(port_take(&dead, &s.error), &s.error);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", dead.number);
     OK(net_client_create(&(struct net_options){.url = url}, &s.client, &s.error), &s.error);
     {
         EAR(ear, s);

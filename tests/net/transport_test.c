@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include "bench/port.h"
 #include "net_fixture.h"
 
 static const struct net_options once = {.attempts_max = 1};
@@ -200,7 +201,9 @@ static void transport__tells_that_nobody_listens(void **state) {
     mneme_error error;
     struct net_client *client;
     struct net_response response = {0};
-    snprintf(url, sizeof url, "http://127.0.0.1:%u", net_server_free_port());
+    AUTO_PORT struct port dead = {0};
+    OK(port_take(&dead, &error), &error);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", dead.number);
     struct net_options options = once;
     options.url = url;
     OK(net_client_create(&options, &client, &error), &error);
@@ -450,7 +453,10 @@ static void transport__follows_no_redirect(void **state) {
 static void transport__takes_no_proxy_to_loopback(void **state) {
     (void)state;
     char proxy[64];
-    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", net_server_free_port());
+    mneme_error error;
+    AUTO_PORT struct port dead = {0};
+    OK(port_take(&dead, &error), &error);
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", dead.number);
     assert_int_equal(setenv("http_proxy", proxy, 1), 0);
     assert_int_equal(setenv("ALL_PROXY", proxy, 1), 0);
     SERVER_SCENE(s, &once, {.bytes = HTTP_OK("2") "ok"});

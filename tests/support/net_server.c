@@ -52,12 +52,6 @@ static int listen_on_loopback(uint16_t *port) {
     return fd;
 }
 
-uint16_t net_server_free_port(void) {
-    uint16_t port;
-    close(listen_on_loopback(&port));
-    return port;
-}
-
 /* ---- Connections --------------------------------------------------------------------------- */
 
 static void hang_up(struct server_connection *c, bool reset) {

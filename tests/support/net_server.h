@@ -40,7 +40,4 @@ struct net_server_seen {
 };
 void net_server_seen(struct net_server *server, struct net_server_seen *out);
 
-/* A port of loopback on which nobody listens. */
-uint16_t net_server_free_port(void);
-
 #endif

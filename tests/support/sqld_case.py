@@ -7,7 +7,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -16,21 +15,19 @@ import urllib.error
 import urllib.request
 
 from cli_case import CliCase
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from port import Port
 
 
 class Server:
-    """One server process with a directory of its own; `arguments` go to it as they are."""
+    """One server process with a directory of its own; `arguments` go to it as they are.
+
+    The port stays ours until `remove`, while the server is stopped, too.
+    """
 
     def __init__(self, *arguments):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="mneme-sqld-"))
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.held = Port()
+        self.port, self.url = self.held.number, self.held.url
         self.arguments = arguments
         self.process = None
         self.start()
@@ -68,6 +65,7 @@ class Server:
 
     def remove(self):
         self.stop()
+        self.held.give_back()
         shutil.rmtree(self.directory)
 
 
