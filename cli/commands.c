@@ -12,6 +12,8 @@ const struct option global_options[] = {
                 "sync the store with this: libsql://HOST, https://HOST, file:PATH"),
     OPTION_SWITCH("json", "print one JSON object a line"),
     OPTION_SWITCH("quiet", "no messages but errors (also -q)"),
+    OPTION_TEXT("log", "SPEC",
+                "tell what happens on standard error, as MNEME_LOG: info, warn,net=debug, off"),
     OPTION_SWITCH("no-cache", "without caches, as with MNEME_CACHE=off"),
     OPTION_SWITCH("no-color", "no colours, as with NO_COLOR=1"),
     OPTION_SWITCH("help", "explain the command (also -h)"),

@@ -38,9 +38,8 @@ static int run_config_show(struct cli *cli) {
 }
 
 static const char details[] =
-    "Options of the command line (--store, --remote, --token-file, --no-cache, --no-color) come "
-    "before "
-    "environment "
+    "Options of the command line (--store, --remote, --token-file, --log, --no-cache, --no-color) "
+    "come before environment "
     "variables, these before the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
     "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
     "\n"
@@ -60,6 +59,10 @@ static const char details[] =
     "  url = libsql://memory-me.turso.io\n"
     "  only = domain=web, domain=databases\n"
     "\n"
+    "  [log]\n"
+    "  level = warn, sync=debug\n"
+    "  format = json\n"
+    "\n"
     "  [output]\n"
     "  color = never\n"
     "\n"
@@ -69,7 +72,8 @@ static const char details[] =
     "its key. Some are shorter: "
     "MNEME_STORE is store.url, MNEME_CACHE is cache.enabled, MNEME_REMOTE is sync.url, "
     "MNEME_TOKEN_FILE is "
-    "remote.token_file, and NO_COLOR sets output.color to never. --json prints the variable of "
+    "remote.token_file, MNEME_LOG is log.level, MNEME_LOG_FORMAT is log.format, and NO_COLOR sets "
+    "output.color to never. --json prints the variable of "
     "each.\n"
     "\n"
     "Settings of the caches: `enabled` is on, or off for none of them. Each of `episodes` (with "

@@ -33,6 +33,23 @@ static void set_up_output(struct cli *cli) {
     cli->width = display_columns(STDOUT_FILENO, is_terminal ? 80 : 120);
 }
 
+/* What the library logs. Its lines go to standard error between those that are for people. */
+static int set_up_log(struct cli *cli) {
+    const struct settings *settings = &cli->settings;
+    mneme_error why;
+    mneme_log_options options = {
+        .size = sizeof options,
+        .spec = settings->values[SETTING_LOG_LEVEL],
+        .format = strcmp(settings->values[SETTING_LOG_FORMAT], "json") == 0 ? MNEME_LOG_JSON
+                                                                            : MNEME_LOG_LOGFMT,
+    };
+    int status = mneme_log_set(&options, &why);
+    if (status == 0)
+        return 0;
+    return fail_with(&cli->error, status, "log.level (%s): %s",
+                     settings->origins[SETTING_LOG_LEVEL], why.message);
+}
+
 static int load_settings(struct cli *cli) {
     int status = settings_load(&cli->settings, &cli->pool, &cli->error);
     if (status == 0 && option_given(cli, "store"))
@@ -44,13 +61,16 @@ static int load_settings(struct cli *cli) {
     if (status == 0 && option_given(cli, "remote"))
         status = settings_set(&cli->settings, SETTING_SYNC_URL, option_value(cli, "remote"),
                               "option --remote", "--remote", &cli->error);
+    if (status == 0 && option_given(cli, "log"))
+        status = settings_set(&cli->settings, SETTING_LOG_LEVEL, option_value(cli, "log"),
+                              "option --log", "--log", &cli->error);
     if (status == 0 && option_given(cli, "no-color"))
         status = settings_set(&cli->settings, SETTING_COLOR, "never", "option --no-color",
                               "--no-color", &cli->error);
     if (status == 0 && option_given(cli, "no-cache"))
         status = settings_set(&cli->settings, SETTING_CACHE, "off", "option --no-cache",
                               "--no-cache", &cli->error);
-    return status;
+    return status == 0 ? set_up_log(cli) : status;
 }
 
 /* "episode" alone: which of its commands? */

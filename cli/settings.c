@@ -91,13 +91,13 @@ static int unknown_setting(struct parse *parse, const char *section, const char 
         return fail_with(
             parse->error, MNEME_INVALID,
             "%s:%d: '%.60s' stands before any section; put it below [store], [cache], [remote], "
-            "[sqlite], [sync] or [output]",
+            "[sqlite], [sync], [log] or [output]",
             path, line, key);
     if (!is_section(section))
         return fail_with(
             parse->error, MNEME_INVALID,
             "%s:%d: no section [%.60s]; there are [store], [cache], [remote], [sqlite], "
-            "[sync] and [output]",
+            "[sync], [log] and [output]",
             path, line, section);
     return fail_with(parse->error, MNEME_INVALID,
                      "%s:%d: [%s] has no setting '%.60s'; `mneme config show` lists all settings",

@@ -125,6 +125,9 @@ const struct setting_spec setting_specs[SETTING_COUNT] = {
     SYNC_NUMBER(SETTING_SYNC_GATHER_MS, "gather_ms", "GATHER_MS", "100", 1, 60000),
     SYNC_NUMBER(SETTING_SYNC_KEEP_DAYS, "keep_days", "KEEP_DAYS", "90", 1, 36500),
     SYNC_NUMBER(SETTING_SYNC_LEASE_MS, "lease_ms", "LEASE_MS", "30000", 100, DAY_MS),
+    ROW(SETTING_LOG_LEVEL, "log", "level", "MNEME_LOG", "--log", "off", ANY_TEXT),
+    ROW(SETTING_LOG_FORMAT, "log", "format", "MNEME_LOG_FORMAT", NULL, "logfmt",
+        {.type = VALUE_CHOICE, .choices = "logfmt|json"}),
     ROW(SETTING_COLOR, "output", "color", "NO_COLOR", "--no-color", "auto",
         {.type = VALUE_CHOICE, .choices = "auto|never"}),
 };

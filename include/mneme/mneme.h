@@ -25,6 +25,8 @@
  * the write may be there or not. Read to learn which, or write again what may be written twice:
  * records that carry their ids. docs/remote.md tells more.
  *
+ * Logging. Off, unless the variable MNEME_LOG or mneme_log_set (log.h) say otherwise.
+ *
  * Limits. A text: 16 MiB. A record, encoded: 64 MiB. JSON: 64 levels deep. A tag, a metadata
  * name: 1 to 1,024 bytes. A batch: 65,536 records.
  */
@@ -32,6 +34,7 @@
 #define MNEME_MNEME_H
 
 #include "mneme/error.h"
+#include "mneme/log.h"
 #include "mneme/types.h"
 
 #ifdef __cplusplus

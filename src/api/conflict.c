@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 
 /* ---- Steps --------------------------------------------------------------------------------- */
@@ -95,8 +96,8 @@ static int resolve_once(mneme *m, struct write_set *set, const mneme_id *id, boo
     return write_set_commit(m, set, how, error);
 }
 
-int mneme_conflict_resolve(mneme *m, const mneme_id *id, bool restore, const mneme_write *how,
-                           mneme_error *error) {
+int call_conflict_resolve(mneme *m, const mneme_id *id, bool restore, const mneme_write *how,
+                          mneme_error *error) {
     TRY(write_check(m, how, error));
     if (!id)
         return error_set(error, MNEME_INVALID, "the id is NULL");

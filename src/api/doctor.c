@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 #include "api/remote.h"
 
@@ -283,8 +284,8 @@ static void look(struct doctor *d) {
     }
 }
 
-int mneme_doctor(const char *url, const mneme_options *options, mneme_check_sink *sink,
-                 void *context, mneme_doctor_report *report, mneme_error *error) {
+int call_doctor(const char *url, const mneme_options *options, mneme_check_sink *sink,
+                void *context, mneme_doctor_report *report, mneme_error *error) {
     struct doctor d = {
         .sink = sink, .context = context, .report.size = sizeof d.report, .error = error};
     mneme_error why = {0};

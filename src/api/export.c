@@ -1,6 +1,7 @@
 /*
  * export.c - mneme_export: records as jsonl, a page at a time.
  */
+#include "api/calls.h"
 #include "api/handle.h"
 
 /* Lines are handed on when so many bytes have gathered. */
@@ -70,8 +71,8 @@ static int check_kind(mneme_kind kind, mneme_error *error) {
     return error_set(error, MNEME_INVALID, "records of kind %d are not exported", (int)kind);
 }
 
-int mneme_export(mneme *m, mneme_kind kind, mneme_sink *sink, void *context, uint64_t *records,
-                 mneme_error *error) {
+int call_export(mneme *m, mneme_kind kind, mneme_sink *sink, void *context, uint64_t *records,
+                mneme_error *error) {
     TRY(handle_check(m, error));
     if (!sink)
         return error_set(error, MNEME_INVALID, "mneme_export: sink is NULL");

@@ -5,6 +5,7 @@
  * memory with a count of its holders. So giving it back is the same in either case, and needs
  * neither the handle nor the cache it came from.
  */
+#include "api/call.h"
 #include "api/handle.h"
 
 struct held {
@@ -90,7 +91,7 @@ int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_rec
     bool ready = m && id && out && m->cached && m->generation == process_generation_again();
     struct pin_slot *slot = LIKELY(ready) ? cached_acquire_slot(m->cached, kind, id) : NULL;
     if (UNLIKELY(!slot))
-        return acquire_slowly(m, kind, id, out, error);
+        return API_CALL("mneme_acquire", acquire_slowly(m, kind, id, out, error));
     if (UNLIKELY(pin_item(slot)->negative)) {
         pin_clear(slot);
         return cached_not_found(kind, id, error);

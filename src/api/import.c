@@ -8,6 +8,7 @@
  * With one thread there is no other, and the same loop does everything in turn.
  */
 #include "api/import.h"
+#include "api/calls.h"
 
 enum {
     BATCH_DEFAULT = 10000,
@@ -283,8 +284,8 @@ static int import_run(struct import *import, mneme_error *error) {
     return 0;
 }
 
-int mneme_import(mneme *m, const char *const *files, size_t count,
-                 const mneme_import_options *options, mneme_progress *total, mneme_error *error) {
+int call_import(mneme *m, const char *const *files, size_t count,
+                const mneme_import_options *options, mneme_progress *total, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!files && count)
         return error_set(error, MNEME_INVALID, "mneme_import: files is NULL");

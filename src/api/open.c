@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 #include "api/remote.h"
 #include "api/sync.h"
@@ -138,7 +139,7 @@ static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
     return syncer_start(m->syncer, error);
 }
 
-int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
+int call_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
     mneme_options taken;
     struct url parsed;
     if (!out)
@@ -164,9 +165,7 @@ int mneme_open(const char *url, const mneme_options *options, mneme **out, mneme
     return 0;
 }
 
-int mneme_close(mneme *m, mneme_error *error) {
-    if (!m)
-        return 0;
+int call_close(mneme *m, mneme_error *error) {
     /* In a child the threads that hold locks are not there: what it inherited is left alone. */
     TRY(handle_check(m, error));
     int status = batched_flush(m->queue, error);
@@ -182,17 +181,17 @@ int mneme_default_store(char *path, size_t size, mneme_error *error) {
     return path_default_store(path, size, error);
 }
 
-int mneme_flush(mneme *m, mneme_error *error) {
+int call_flush(mneme *m, mneme_error *error) {
     TRY(handle_check(m, error));
     return batched_flush(m->queue, error);
 }
 
-int mneme_ticket_wait(mneme *m, mneme_ticket ticket, int64_t timeout_ms, mneme_error *error) {
+int call_ticket_wait(mneme *m, mneme_ticket ticket, int64_t timeout_ms, mneme_error *error) {
     TRY(handle_check(m, error));
     return batched_wait(m->queue, ticket, timeout_ms, error);
 }
 
-int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
+int call_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!stats || stats->size != sizeof *stats)
         return error_set(error, MNEME_INVALID,
@@ -226,7 +225,7 @@ int mneme_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
     return 0;
 }
 
-int mneme_backup(mneme *m, const char *path, mneme_error *error) {
+int call_backup(mneme *m, const char *path, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!path || !*path)
         return error_set(error, MNEME_INVALID, "the backup needs a path");

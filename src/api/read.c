@@ -4,6 +4,7 @@
 #define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
 #include <xxhash.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 
 enum { LIST_DEFAULT = 100, CHILDREN_PAGE = 1000 };
@@ -257,7 +258,7 @@ static int query_translate(const mneme_query *query, struct arena *arena, struct
     return query->after.size ? cursor_read(query->after, out, &out->after, error) : 0;
 }
 
-int mneme_list(mneme *m, const mneme_query *query, const mneme_page **out, mneme_error *error) {
+int call_list(mneme *m, const mneme_query *query, const mneme_page **out, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!out)
         return error_set(error, MNEME_INVALID, "mneme_list: page is NULL");

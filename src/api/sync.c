@@ -2,6 +2,7 @@
  * sync.c - joining a handle to its remote: settings, the engine, its turns, and how it stands.
  */
 #include "api/sync.h"
+#include "api/calls.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -349,7 +350,7 @@ int syncer_status(mneme *m, mneme_sync_status *out, mneme_error *error) {
     return 0;
 }
 
-int mneme_sync_status_get(mneme *m, mneme_sync_status *status, mneme_error *error) {
+int call_sync_status_get(mneme *m, mneme_sync_status *status, mneme_error *error) {
     TRY(handle_check(m, error));
     if (!status || status->size != sizeof *status)
         return error_set(error, MNEME_INVALID,

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "api/calls.h"
 #include "api/sync.h"
 
 enum { LOOK_US = 50 * 1000 };
@@ -154,7 +155,7 @@ static int count_pending(mneme *m, uint64_t *out, mneme_error *error) {
     return 0;
 }
 
-int mneme_sync(mneme *m, const mneme_sync_run *how, mneme_sync_report *report, mneme_error *error) {
+int call_sync(mneme *m, const mneme_sync_run *how, mneme_sync_report *report, mneme_error *error) {
     mneme_sync_run taken;
     uint64_t pending;
     TRY(check_handle(m, report, error));

@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 
+#include "api/calls.h"
 #include "api/dictionaries.h"
 
 enum {
@@ -109,7 +110,7 @@ static int train_from_store(mneme *m, mneme_kind kind, const char *generation, b
     return train_and_store(m, kind, samples, count, generation, trained, error);
 }
 
-int mneme_train(mneme *m, size_t *trained, mneme_error *error) {
+int call_train(mneme *m, size_t *trained, mneme_error *error) {
     TRY(handle_check(m, error));
     if (m->options.read_only)
         return error_set(error, MNEME_PERMISSION, "%s was opened for reading only", m->path);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 #include "api/url.h"
 #include "store/kv.h"
@@ -212,8 +213,8 @@ static int verify_in_child(const char *path, mneme_finding *finding, void *conte
     return status;
 }
 
-int mneme_verify(const char *path, mneme_finding *finding, void *context,
-                 mneme_verify_report *report, mneme_error *error) {
+int call_verify(const char *path, mneme_finding *finding, void *context,
+                mneme_verify_report *report, mneme_error *error) {
     struct url url;
     if (!path || !*path)
         return error_set(error, MNEME_INVALID, "verify needs the path of a store");

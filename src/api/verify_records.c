@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "api/calls.h"
 #include "api/handle.h"
 #include "api/remote.h"
 
@@ -107,8 +108,8 @@ static int check_file(struct check *check, mneme_error *error) {
 
 /* ---- The call ------------------------------------------------------------------------------ */
 
-int mneme_verify_records(mneme *m, mneme_finding *finding, void *context,
-                         mneme_verify_report *report, mneme_error *error) {
+int call_verify_records(mneme *m, mneme_finding *finding, void *context,
+                        mneme_verify_report *report, mneme_error *error) {
     TRY(handle_check(m, error));
     struct check check = {.m = m, .finding = finding, .context = context};
     batched_drain(m->queue);

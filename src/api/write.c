@@ -1,6 +1,7 @@
 /*
  * write.c - the public calls that write.
  */
+#include "api/calls.h"
 #include "api/handle.h"
 
 enum { PATIENCE = 8 }; /* attempts to complete an episode at one stroke */
@@ -74,8 +75,8 @@ static int put_once(mneme *m, struct write_set *set, const mneme_record *records
     return status ? status : write_set_commit(m, set, how, error);
 }
 
-int mneme_put(mneme *m, const mneme_record *records, size_t count, const mneme_write *how,
-              mneme_id *ids, mneme_error *error) {
+int call_put(mneme *m, const mneme_record *records, size_t count, const mneme_write *how,
+             mneme_id *ids, mneme_error *error) {
     TRY(write_check(m, how, error));
     TRY(count_check(records, count, error));
     AUTO_FREE mneme_id *made = mem_zalloc(count, sizeof *made);
@@ -102,8 +103,8 @@ static int delete_one(mneme *m, struct write_set *set, mneme_kind kind, const mn
     return write_set_drop_children(m, set, id, MNEME_CHECKPOINT, MUTATION_DELETE, error);
 }
 
-int mneme_delete(mneme *m, mneme_kind kind, const mneme_id *ids, size_t count,
-                 const mneme_write *how, mneme_error *error) {
+int call_delete(mneme *m, mneme_kind kind, const mneme_id *ids, size_t count,
+                const mneme_write *how, mneme_error *error) {
     TRY(write_check(m, how, error));
     TRY(count_check(ids, count, error));
     if (!kind_is_public(kind))
@@ -122,8 +123,8 @@ int mneme_delete(mneme *m, mneme_kind kind, const mneme_id *ids, size_t count,
 
 /* ---- Episodes ----------------------------------------------------------------------------- */
 
-int mneme_episode_start(mneme *m, const mneme_episode *episode, const mneme_write *how,
-                        mneme_id *id, mneme_error *error) {
+int call_episode_start(mneme *m, const mneme_episode *episode, const mneme_write *how, mneme_id *id,
+                       mneme_error *error) {
     TRY(write_check(m, how, error));
     if (!episode)
         return error_set(error, MNEME_INVALID, "the episode is NULL");
@@ -143,8 +144,8 @@ int mneme_episode_start(mneme *m, const mneme_episode *episode, const mneme_writ
     return 0;
 }
 
-int mneme_step_append(mneme *m, const mneme_id *episode, const mneme_step *step,
-                      const mneme_write *how, mneme_id *id, uint64_t *number, mneme_error *error) {
+int call_step_append(mneme *m, const mneme_id *episode, const mneme_step *step,
+                     const mneme_write *how, mneme_id *id, uint64_t *number, mneme_error *error) {
     TRY(write_check(m, how, error));
     if (!episode || !step)
         return error_set(error, MNEME_INVALID, "the episode's id or the step is NULL");
@@ -265,8 +266,8 @@ static void move_steps_in(mneme *m, const mneme_id *id) {
     }
 }
 
-int mneme_episode_complete(mneme *m, const mneme_id *id, const mneme_completion *completion,
-                           const mneme_write *how, mneme_error *error) {
+int call_episode_complete(mneme *m, const mneme_id *id, const mneme_completion *completion,
+                          const mneme_write *how, mneme_error *error) {
     TRY(write_check(m, how, error));
     if (!id || !completion)
         return error_set(error, MNEME_INVALID, "the id or the completion is NULL");
@@ -384,12 +385,12 @@ static int tag_write(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text t
     }
 }
 
-int mneme_tag_add(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
-                  const mneme_write *how, mneme_error *error) {
+int call_tag_add(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
+                 const mneme_write *how, mneme_error *error) {
     return tag_write(m, kind, id, tag, true, how, error);
 }
 
-int mneme_tag_remove(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
-                     const mneme_write *how, mneme_error *error) {
+int call_tag_remove(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
+                    const mneme_write *how, mneme_error *error) {
     return tag_write(m, kind, id, tag, false, how, error);
 }

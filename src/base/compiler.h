@@ -24,6 +24,9 @@
             return try_status_;                                                                    \
     } while (0)
 
+/* Statements with a value, which is that of the last one. */
+#define BLOCK_VALUE(...) __extension__({__VA_ARGS__})
+
 /* Move a pointer out of a variable that a cleanup guards. */
 #define TAKE(pointer)                                                                              \
     __extension__({                                                                                \

@@ -1,5 +1,5 @@
 /*
- * os.h - the platform: clocks, random bytes, ids, threads, locks, files.
+ * os.h - the platform: clocks, random bytes, ids, threads, locks, files. The log is in log.h.
  *
  * What it is. The only layer that may hold a platform #if. Thin: each function is one idea.
  * Threads. Everything here may be called from any thread.
