@@ -33,6 +33,7 @@ const struct command bench_command = {
     .name = "bench",
     .arguments = "store|codec|import|cache|remote|sync|generate [--json] [--long]",
     .summary = "measure speed and size against references",
+    .own_help = bench_usage,
     .examples = examples,
     .argument_choices = "store|codec|import|cache|remote|sync|generate",
     .argument_kind = ARGUMENT_TEXT,

@@ -56,7 +56,8 @@ struct command {
     const char *name;      /* "init", "episode start" */
     const char *arguments; /* in the synopsis: "ID", "FILE..."; NULL: none */
     const char *summary;
-    const char *details;          /* a paragraph for its help, or NULL */
+    const char *details;          /* paragraphs for its help, or NULL */
+    const char *own_help;         /* what it prints for --help by itself, or NULL */
     const char *const *examples;  /* ends with NULL */
     const struct option *options; /* ends with an entry without name; NULL: none */
     size_t min_arguments, max_arguments;
@@ -66,6 +67,7 @@ struct command {
     bool is_long;                 /* handles many records, or tells of the store as such: see
                                      cli_options */
     bool takes_rest;              /* what follows its name is passed on unread */
+    bool lists_settings;          /* its help ends with every setting */
     bool without_settings;        /* works even when they are wrong */
     int (*run)(struct cli *cli);
 };
@@ -139,6 +141,16 @@ void help_group(struct cli *cli, const char *group);
 /* "start, step, …": the commands of a group by their second word. */
 const char *words_of_group(struct cli *cli, const char *group);
 void help_command(struct cli *cli, const struct command *command);
+/* What the codes of the program mean; ends with an entry without text. */
+struct exit_code {
+    int code;
+    const char *says;
+};
+extern const struct exit_code exit_codes[];
+/* "mneme episode step ID [OPTION]...", "--limit N", and what stands behind that. */
+const char *usage_of_command(struct cli *cli, const struct command *command);
+const char *usage_of_option(struct cli *cli, const struct option *option);
+const char *help_of_option(struct cli *cli, const struct option *option);
 
 /* ---- The store (session.c) --------------------------------------------------------------- */
 

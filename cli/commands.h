@@ -25,8 +25,9 @@ extern const struct command tag_add_command, tag_remove_command, tag_list_comman
 /* sync.c, sync_status.c, conflicts.c */
 extern const struct command sync_command, sync_status_command, sync_collect_command,
     sync_retry_command, conflicts_list_command, conflicts_show_command, conflicts_resolve_command;
-/* config.c, bench.c, completion.c */
-extern const struct command config_show_command, bench_command, completion_command;
+/* config.c, bench.c, completion.c, manual.c */
+extern const struct command config_show_command, config_doc_command, bench_command,
+    completion_command, manual_command;
 /* help and version are in commands.c. */
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * config.c - the command `config show`.
+ * config.c - the commands `config show` and `config doc`.
  */
 #include "commands.h"
+#include "settings_doc.h"
 
 static const char *setting_name(struct cli *cli, int setting) {
     const struct setting_spec *spec = &setting_specs[setting];
@@ -37,11 +38,11 @@ static int run_config_show(struct cli *cli) {
     return 0;
 }
 
-static const char details[] =
-    "Options of the command line (--store, --remote, --token-file, --log, --no-cache, --no-color) "
-    "come before environment "
-    "variables, these before the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
-    "~/.config/mneme/config.ini), then /etc/xdg/mneme/config.ini. A file looks like\n"
+static const char show_details[] =
+    "A value comes from the first of these that has one: the option of the command line, the "
+    "environment variable, the user's file $XDG_CONFIG_HOME/mneme/config.ini (as a rule "
+    "~/.config/mneme/config.ini), the machine's /etc/xdg/mneme/config.ini, the default. A file "
+    "looks like\n"
     "\n"
     "  [store]\n"
     "  url = /data/memory.mdb\n"
@@ -59,66 +60,35 @@ static const char details[] =
     "  url = libsql://memory-me.turso.io\n"
     "  only = domain=web, domain=databases\n"
     "\n"
-    "  [log]\n"
-    "  level = warn, sync=debug\n"
-    "  format = json\n"
-    "\n"
-    "  [output]\n"
-    "  color = never\n"
-    "\n"
-    "The variable of a setting of [store] is MNEME_ and its key: MNEME_DURABILITY; of [cache] "
-    "MNEME_CACHE_ and its key: MNEME_CACHE_EPISODES_BYTES; of [remote] "
-    "MNEME_REMOTE_ and its key, of [sqlite] MNEME_SQLITE_ and its key, of [sync] MNEME_SYNC_ and "
-    "its key. Some are shorter: "
-    "MNEME_STORE is store.url, MNEME_CACHE is cache.enabled, MNEME_REMOTE is sync.url, "
-    "MNEME_TOKEN_FILE is "
-    "remote.token_file, MNEME_LOG is log.level, MNEME_LOG_FORMAT is log.format, and NO_COLOR sets "
-    "output.color to never. --json prints the variable of "
-    "each.\n"
-    "\n"
-    "Settings of the caches: `enabled` is on, or off for none of them. Each of `episodes` (with "
-    "steps and checkpoints), `patterns` (with heuristics, relations and embeddings) and `queries` "
-    "(what listings found) is on or off by itself, and has NAME_bytes and NAME_entries, its "
-    "limits, and NAME_ttl_s, the seconds that an entry lives at first. That grows with reads and "
-    "shrinks without them, between NAME_ttl_min_s and NAME_ttl_max_s; access_weight and "
-    "recency_weight, 0 to 1, say how much it counts how often, and how lately, an entry was "
-    "read. `fill_by_writes` is on, or off to keep only what was read.\n"
-    "\n"
-    "Stores behind a server: the token comes from MNEME_TOKEN, else TURSO_AUTH_TOKEN, else the "
-    "file "
-    "`token_file`, of mode 0600; MNEME_BASIC has \"user:password\" for a server that wants those. "
-    "A "
-    "secret is never taken from an option or from this file, and never printed. `replica_url`: "
-    "reads go there. `namespace`: of a server with several. `encoding`: auto, json, protobuf. "
-    "`streams`: off so that the server keeps nothing open between reads. "
-    "`allow_plain_http`: on for http:// to other machines. `ca_file`: certificates to trust. "
-    "`pool_min`, `pool_max`, `pool_idle_ms`, `pool_age_ms`: connections that are kept. "
-    "`acquire_ms`, `connect_ms`, `stall_ms`, `timeout_ms`: how long to wait for a free connection, "
-    "a new one, the next byte, and all of it. `attempts`: of a request. `breaker_failures`: after "
-    "so many in a row requests fail at once, for `breaker_open_ms` and then longer. `refresh_ms`: "
-    "how often the server is asked what others wrote.\n"
-    "\n"
-    "Stores of file: URLs: `connections` that are kept open, `statements` that each keeps "
-    "prepared, "
-    "and `busy_ms`, how long to wait for other writers.\n"
-    "\n"
-    "Sync: `url` is the remote of a store that is a plain path; how it is reached is set in "
-    "[remote]. `name`: of this machine, for people. `only`: share records with these attributes, "
-    "NAME=VALUE with commas between them; of values of one name one must fit. `poll_ms` to "
-    "`poll_max_ms`: pauses between looks at the remote. `push_max`: records a request. "
-    "`gather_ms`: how long a write waits for others to go with it. `keep_days`: how long deletes "
-    "are remembered. `lease_ms`: after which a process that died is no longer waited for.";
+    "Secrets come from the environment only, or from `token_file`, and are never printed.";
 
-static const char *const examples[] = {"mneme config show --origin", NULL};
-static const struct option options[] = {
+static const char *const show_examples[] = {"mneme config show --origin", NULL};
+static const struct option show_options[] = {
     OPTION_SWITCH("origin", "also print where each value comes from"),
     OPTION_END,
 };
 const struct command config_show_command = {
     .name = "config show",
     .summary = "print every setting",
-    .details = details,
-    .examples = examples,
-    .options = options,
+    .details = show_details,
+    .examples = show_examples,
+    .options = show_options,
+    .lists_settings = true,
     .run = run_config_show,
+};
+
+/* ---- config doc -------------------------------------------------------------------------- */
+
+static int run_config_doc(struct cli *cli) {
+    settings_put_markdown(cli->out.stream, &cli->pool);
+    return 0;
+}
+
+static const char *const doc_examples[] = {"mneme config doc > CONFIGURATION.md", NULL};
+const struct command config_doc_command = {
+    .name = "config doc",
+    .summary = "print what each setting means, as Markdown",
+    .examples = doc_examples,
+    .without_settings = true,
+    .run = run_config_doc,
 };

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "display.h"
+#include "settings_doc.h"
 
 enum { WIDTH = 80, OPTION_COLUMN = 28, COMMAND_COLUMN = 20, FOLDED_COLUMN = 14 };
 
@@ -84,16 +85,20 @@ static const char *describe_value(struct cli *cli, const struct option *option) 
                        rule->type == VALUE_TEXT ? " or a word of your own" : "");
 }
 
+const char *usage_of_option(struct cli *cli, const struct option *option) {
+    return pool_format(&cli->pool, "--%s%s%s", option->name, option->value_name != NULL ? " " : "",
+                       option->value_name != NULL ? option->value_name : "");
+}
+
+const char *help_of_option(struct cli *cli, const struct option *option) {
+    return pool_format(&cli->pool, "%s%s%s%s", option->help, describe_value(cli, option),
+                       option->required ? "; required" : "",
+                       option->repeats ? "; may be repeated" : "");
+}
+
 static void put_options(struct cli *cli, const struct option *table) {
-    for (; table != NULL && table->name != NULL; table++) {
-        const char *left =
-            pool_format(&cli->pool, "--%s%s%s", table->name, table->value_name != NULL ? " " : "",
-                        table->value_name != NULL ? table->value_name : "");
-        const char *text = pool_format(
-            &cli->pool, "%s%s%s%s", table->help, describe_value(cli, table),
-            table->required ? "; required" : "", table->repeats ? "; may be repeated" : "");
-        put_entry(cli, left, text, OPTION_COLUMN);
-    }
+    for (; table != NULL && table->name != NULL; table++)
+        put_entry(cli, usage_of_option(cli, table), help_of_option(cli, table), OPTION_COLUMN);
 }
 
 static void put_global_options(struct cli *cli) {
@@ -125,6 +130,32 @@ void help_short(struct cli *cli) {
           cli->out.stream);
 }
 
+const struct exit_code exit_codes[] = {
+    {0, "done"},
+    {1, "failed"},
+    {2, "wrong usage"},
+    {3, "not found"},
+    {4, "locked, in conflict"},
+    {5, "damaged data"},
+    {6, "no space left"},
+    {7, "server not reached"},
+    {8, "not authorized"},
+    {9, "done in part"},
+    {130, "interrupted"},
+    {0, NULL},
+};
+
+/* In three columns. */
+static void put_exit_codes(FILE *out) {
+    enum { ROWS = 4, COUNT = sizeof exit_codes / sizeof exit_codes[0] - 1 };
+    for (size_t row = 0; row < ROWS; row++) {
+        for (size_t i = row; i < COUNT; i += ROWS)
+            fprintf(out, i + ROWS < COUNT ? "  %d %-22s" : "  %d %s", exit_codes[i].code,
+                    exit_codes[i].says);
+        fputc('\n', out);
+    }
+}
+
 void help_general(struct cli *cli) {
     FILE *out = cli->out.stream;
     put_introduction(cli);
@@ -142,11 +173,7 @@ void help_general(struct cli *cli) {
         2, WIDTH, 0);
     fputc('\n', out);
     put_heading(cli, "Exit codes:");
-    fputs("  0 done            4 locked, in conflict     8 not authorized\n"
-          "  1 failed          5 damaged data            9 done in part\n"
-          "  2 wrong usage     6 no space left           130 interrupted\n"
-          "  3 not found       7 server not reached\n",
-          out);
+    put_exit_codes(out);
 }
 
 void help_group(struct cli *cli, const char *group) {
@@ -155,18 +182,18 @@ void help_group(struct cli *cli, const char *group) {
     fprintf(cli->out.stream, "\n`mneme help %s COMMAND` explains one of them.\n", group);
 }
 
-static void put_synopsis(struct cli *cli, const struct command *command) {
-    FILE *out = cli->out.stream;
+const char *usage_of_command(struct cli *cli, const struct command *command) {
+    struct pool *pool = &cli->pool;
+    const char *usage =
+        pool_format(pool, "mneme %s%s%s", command->name, command->arguments != NULL ? " " : "",
+                    command->arguments != NULL ? command->arguments : "");
     bool has_optional = false;
-    fprintf(out, "  mneme %s", command->name);
-    if (command->arguments != NULL)
-        fprintf(out, " %s", command->arguments);
     for (const struct option *o = command->options; o != NULL && o->name != NULL; o++) {
         has_optional = has_optional || !o->required;
         if (o->required)
-            fprintf(out, " --%s %s", o->name, o->value_name);
+            usage = pool_format(pool, "%s --%s %s", usage, o->name, o->value_name);
     }
-    fputs(has_optional ? " [OPTION]...\n\n" : "\n\n", out);
+    return pool_format(pool, "%s%s", usage, has_optional ? " [OPTION]..." : "");
 }
 
 void help_command(struct cli *cli, const struct command *command) {
@@ -175,7 +202,7 @@ void help_command(struct cli *cli, const struct command *command) {
     fprintf(out, "mneme %s - %s\n\n", command->name, command->summary);
     put_examples(cli, command->examples);
     put_heading(cli, "Usage:");
-    put_synopsis(cli, command);
+    fprintf(out, "  %s\n\n", usage_of_command(cli, command));
     if (command->details != NULL) {
         display_put_lines(out, mneme_text_of(command->details), 0, WIDTH, 0);
         fputc('\n', out);
@@ -186,4 +213,9 @@ void help_command(struct cli *cli, const struct command *command) {
         fputc('\n', out);
     }
     put_global_options(cli);
+    if (command->lists_settings) {
+        fputc('\n', out);
+        put_heading(cli, "Settings:");
+        settings_put_help(out, &cli->pool);
+    }
 }

@@ -83,10 +83,18 @@ struct setting_spec {
     const char *option;      /* of the command line, or NULL */
     const char *fallback;    /* NULL: mneme_default_store */
     struct value_rule rule;
+    const char *says;              /* one sentence */
     const char *other_environment; /* a variable that is looked at when the first is not set */
     bool secret;                   /* taken from the environment only, and printed as "***" */
 };
 extern const struct setting_spec setting_specs[SETTING_COUNT];
+
+/* The sections in the order of the table, and what their settings are about. */
+struct section_spec {
+    const char *name; /* NULL ends the table */
+    const char *says;
+};
+extern const struct section_spec section_specs[];
 
 struct settings {
     struct pool *pool;

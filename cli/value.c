@@ -92,6 +92,14 @@ static bool parse_bytes(const char *text, int64_t *value) {
     return true;
 }
 
+void value_put_size(int64_t bytes, char text[VALUE_SIZE_TEXT]) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    for (; unit < 4 && bytes >= 1024 && bytes % 1024 == 0; unit++)
+        bytes /= 1024;
+    snprintf(text, VALUE_SIZE_TEXT, "%lld %s", (long long)bytes, units[unit]);
+}
+
 int64_t value_whole(const char *text) {
     int64_t value = 0;
     parse_whole(text, &value);
@@ -137,23 +145,14 @@ static int check_real(const struct value_rule *rule, const char *name, const cha
                      (long long)rule->min, (long long)rule->max, text);
 }
 
-/* The limit in the largest unit in which it is a whole number. */
-static void print_size(int64_t bytes, char *text, size_t size) {
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    for (; unit < 4 && bytes >= 1024 && bytes % 1024 == 0; unit++)
-        bytes /= 1024;
-    snprintf(text, size, "%lld %s", (long long)bytes, units[unit]);
-}
-
 static int check_bytes(const struct value_rule *rule, const char *name, const char *text,
                        mneme_error *error) {
     int64_t value;
-    char least[32], most[32];
+    char least[VALUE_SIZE_TEXT], most[VALUE_SIZE_TEXT];
     if (parse_bytes(text, &value) && value >= rule->min && value <= rule->max)
         return 0;
-    print_size(rule->min, least, sizeof least);
-    print_size(rule->max, most, sizeof most);
+    value_put_size(rule->min, least);
+    value_put_size(rule->max, most);
     return fail_with(error, MNEME_INVALID,
                      "%s takes a size from %s to %s, such as 32 MiB, not '%.100s'", name, least,
                      most, text);

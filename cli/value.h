@@ -39,6 +39,10 @@ int64_t value_whole(const char *text);
 double value_real(const char *text);
 int64_t value_bytes(const char *text);
 
+/* A size in the largest unit in which it is a whole number: "64 KiB". */
+enum { VALUE_SIZE_TEXT = 32 };
+void value_put_size(int64_t bytes, char text[VALUE_SIZE_TEXT]);
+
 /* Where `text` stands among the choices, from 0; -1: it is none of them. */
 int value_choice(const char *choices, const char *text);
 

@@ -1,4 +1,5 @@
-# Installation: the program, the libraries, their headers, mneme.pc and a CMake package.
+# Installation: the program, the libraries, their headers, the pages for man, mneme.pc and a CMake
+# package.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -6,6 +7,12 @@ install(TARGETS mneme_program)
 install(TARGETS mneme EXPORT mneme-targets FILE_SET HEADERS)
 # Its own export: only static linking needs the development files of what mneme stands on.
 install(TARGETS mneme_static EXPORT mneme-static-targets FILE_SET HEADERS)
+
+foreach(section 1 5)
+    install(DIRECTORY ${MNEME_MANUAL_DIR}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+        FILES_MATCHING PATTERN "*.${section}")
+endforeach()
+install(FILES docs/mneme.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/mneme)
 install(EXPORT mneme-targets NAMESPACE mneme:: DESTINATION ${package_dir})

@@ -33,5 +33,15 @@ add_executable(mneme_program ${cli_main})
 set_target_properties(mneme_program PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME mneme)
 target_link_libraries(mneme_program PRIVATE mneme_tools)
 
+# The pages for man, which the program makes from its own tables of commands and settings.
+set(MNEME_MANUAL_DIR ${PROJECT_BINARY_DIR}/man)
+add_custom_command(OUTPUT ${MNEME_MANUAL_DIR}/mneme.1
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${MNEME_MANUAL_DIR}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${MNEME_MANUAL_DIR}
+    COMMAND mneme_program manual --output ${MNEME_MANUAL_DIR}
+    DEPENDS mneme_program
+    COMMENT "Writing the pages for man")
+add_custom_target(manuals ALL DEPENDS ${MNEME_MANUAL_DIR}/mneme.1)
+
 # What people install, without the tests.
-add_custom_target(product DEPENDS mneme_program mneme mneme_static)
+add_custom_target(product DEPENDS mneme_program mneme mneme_static manuals)

@@ -22,6 +22,9 @@ LD_LIBRARY_PATH=$libdir
 PKG_CONFIG_PATH=$libdir/pkgconfig
 export LD_LIBRARY_PATH PKG_CONFIG_PATH
 prefix/bin/mneme version >/dev/null || fail "the installed program does not run"
+for page in man1/mneme.1 man1/mneme-episode.1 man3/mneme.3 man5/mneme-config.5; do
+    [ -s "prefix/share/man/$page" ] || fail "share/man/$page is not installed"
+done
 
 # What the libraries show to others.
 readelf -d "$library" >dynamic
