@@ -53,7 +53,7 @@ static void read_record(const struct format_operations *format, const struct pie
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const names[] = {"jsonl", "tau-bench", "swe-agent"};
+    static const char *const names[] = {"jsonl", "tau-bench", "swe-agent", "mcp-memory"};
     static const char *const paths[] = {"a.jsonl", "b-airline.json", "c.traj"};
     const struct format_operations *format;
     struct piece piece;

@@ -697,7 +697,8 @@ typedef struct mneme_progress {
 
 typedef struct mneme_import_options {
     size_t size;        /* sizeof(mneme_import_options) */
-    const char *format; /* "jsonl", "tau-bench", "swe-agent"; NULL: guessed from each file */
+    const char *format; /* "jsonl", "tau-bench", "swe-agent", "mcp-memory"; NULL: guessed from each
+                           file */
     unsigned threads;   /* that parse and compress; 0: 1 */
     size_t batch;       /* records a transaction; 0: 10,000, of a store behind a server 500 */
     /* Called about ten times a second and at the end; a non-zero return stops the import with

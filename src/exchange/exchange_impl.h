@@ -9,7 +9,8 @@
 #include "mneme/mneme.h"
 #include "model/model.h"
 
-extern const struct format_operations jsonl_format, tau_bench_format, swe_agent_format;
+extern const struct format_operations jsonl_format, tau_bench_format, swe_agent_format,
+    mcp_memory_format;
 
 /* ---- Splitting and guessing (split.c, formats.c) ------------------------------------------ */
 
@@ -27,6 +28,12 @@ const char *path_base(const char *path);
 
 /* "FORMAT:" and the 32 hex digits of the text's XXH3-128, in the arena. MNEME_NO_MEMORY. */
 int origin_make(const char *format, struct slice text, struct arena *arena, mneme_text *out);
+/* Metadata that tells which records an import made, so that they can be counted and deleted: for
+ * formats whose records have ids, and no origin for that. */
+#define IMPORTED_FROM "imported_from"
+static inline mneme_pair imported_from(const struct format_operations *format) {
+    return (mneme_pair){mneme_text_of(IMPORTED_FROM), mneme_text_of(format->name)};
+}
 /* A UUID of version 8 (RFC 9562, 5.8) from the same hash. */
 mneme_id digest_id(struct slice text);
 

@@ -8,8 +8,8 @@
 #include "exchange/exchange_impl.h"
 
 static const struct format_operations *const formats[] = {&jsonl_format, &tau_bench_format,
-                                                          &swe_agent_format};
-static const char format_names[] = "jsonl, tau-bench, swe-agent";
+                                                          &swe_agent_format, &mcp_memory_format};
+static const char format_names[] = "jsonl, tau-bench, swe-agent, mcp-memory";
 
 int format_find(const char *name, const struct format_operations **out, mneme_error *error) {
     for (size_t i = 0; i < COUNT_OF(formats); i++) {

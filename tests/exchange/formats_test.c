@@ -52,6 +52,10 @@ static void exchange_formats__are_guessed_by_content_before_name(void **state) {
     assert_string_equal(guess("a.json", "{\"environment\":\"m\",\"trajectory\":[]}"), "swe-agent");
     assert_string_equal(guess("a.traj", "{\"history\":[]}"), "swe-agent");
     assert_string_equal(guess("a.traj", "{\"kind\":\"step\"}"), "jsonl");
+    assert_string_equal(
+        guess("a.jsonl", "{\"type\":\"entity\",\"name\":\"n\",\"entityType\":\"e\"}\n"),
+        "mcp-memory");
+    assert_string_equal(guess("a", "{\"type\":\"relation\",\"relationType\":\"r\"}"), "mcp-memory");
     assert_string_equal(guess("a", "\xEF\xBB\xBF{\"kind\":\"step\"}"), "jsonl");
 }
 
@@ -81,8 +85,9 @@ static void exchange_formats__are_found_by_name(void **state) {
     OK(format_find("swe-agent", &format, &error), &error);
     assert_string_equal(format->name, "swe-agent");
     REFUSED(format_find("csv", &format, &error), MNEME_INVALID, &error);
-    assert_string_equal(error.message,
-                        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent");
+    assert_string_equal(
+        error.message,
+        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent, mcp-memory");
     assert_string_equal(format->name, "swe-agent");
 }
 
