@@ -6,12 +6,9 @@
 
 void cache_report_bound(struct report *report, const char *name, const char *unit,
                         struct measured value, double bound, enum goal_kind kind) {
-    report_row(report, &(struct row){.name = name,
-                                     .unit = unit,
-                                     .reference = "goal",
-                                     .value = value,
-                                     .reference_value = {bound, 0},
-                                     .goal = {kind, 1}});
+    report_row(
+        report,
+        &(struct row){.name = name, .unit = unit, .value = value, .goal = {kind, bound, true}});
 }
 
 int cache_bench(const struct bench_options *options, mneme_error *error) {

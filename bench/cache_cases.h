@@ -32,10 +32,7 @@ int cache_traces(struct kit *kit, mneme_error *error);
 /* The same on a trace of the user's, instead of all else. */
 int cache_trace_file(const struct bench_options *options, mneme_error *error);
 
-/*
- * A row whose goal is an absolute figure: value / bound against 1, so that it reads as all the
- * others do. In JSON the reference is "goal".
- */
+/* A row without a reference, whose goal is an absolute figure. */
 void cache_report_bound(struct report *report, const char *name, const char *unit,
                         struct measured value, double bound, enum goal_kind kind);
 

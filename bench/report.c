@@ -24,23 +24,31 @@ void format_count(char text[COUNT_TEXT_SIZE], size_t count) {
     *text = 0;
 }
 
-/* Three digits and more; values are not negative. */
+/* Three digits and more, of small ones two or fewer; values are not negative. */
 static void format_value(char text[COUNT_TEXT_SIZE], double value) {
     if (value >= 999.5 && value < 1e15)
         format_count(text, (size_t)(value + 0.5));
     else
-        snprintf(text, COUNT_TEXT_SIZE, "%.*f", value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value);
+        snprintf(text, COUNT_TEXT_SIZE, "%.*f",
+                 value >= 99.95                      ? 0
+                 : value >= 9.995                    ? 1
+                 : value >= 0.0995 || value < 0.0005 ? 2
+                                                     : 3,
+                 value);
 }
 
-static void format_goal(char text[32], struct goal goal) {
-    if (goal.kind == GOAL_NONE)
-        text[0] = 0;
-    else
-        snprintf(text, 32, "%s %g", goal.kind == GOAL_AT_LEAST ? ">=" : "<=", goal.bound);
+/* ">= 0.85" of a ratio; ">= 200 rec/s" of a value; "" of nothing. */
+static void format_goal(char text[32], const struct row *row) {
+    const struct goal *goal = &row->goal;
+    text[0] = 0;
+    if (goal->kind != GOAL_NONE)
+        snprintf(text, 32, "%s %g%s%s", goal->kind == GOAL_AT_LEAST ? ">=" : "<=", goal->bound,
+                 goal->of_value ? " " : "", goal->of_value ? row->unit : "");
 }
 
-static bool goal_holds(struct goal goal, double ratio) {
-    return goal.kind == GOAL_AT_LEAST ? ratio >= goal.bound : ratio <= goal.bound;
+static bool goal_holds(const struct row *row, double ratio) {
+    double figure = row->goal.of_value ? row->value.median : ratio;
+    return row->goal.kind == GOAL_AT_LEAST ? figure >= row->goal.bound : figure <= row->goal.bound;
 }
 
 /* ---- Rows -------------------------------------------------------------------------------- */
@@ -48,7 +56,7 @@ static bool goal_holds(struct goal goal, double ratio) {
 static void print_json_row(struct report *report, const struct row *row, double ratio) {
     AUTO_BUF struct buf line = BUF_INIT(4096);
     char goal[32];
-    format_goal(goal, row->goal);
+    format_goal(goal, row);
     bool has_goal = row->goal.kind != GOAL_NONE;
     buf_append_string(&line, "{\"bench\":");
     json_put_string(&line, slice_of_string(report->options->name));
@@ -74,17 +82,20 @@ static void print_json_row(struct report *report, const struct row *row, double 
     else
         buf_append_string(&line, "null");
     buf_printf(&line, ",\"holds\":%s}\n",
-               !has_goal                      ? "null"
-               : goal_holds(row->goal, ratio) ? "true"
-                                              : "false");
+               !has_goal                ? "null"
+               : goal_holds(row, ratio) ? "true"
+                                        : "false");
     fwrite(line.data, 1, line.size, report->out);
 }
 
 /* A line of the table, of at most 100 columns, without the white space at its end. */
 static void print_line(struct report *report, const char *const cells[8]) {
-    char line[256];
-    int size = snprintf(line, sizeof line, "%-31s %8s %-5s  %-20s %8s %6s  %-7s %s", cells[0],
-                        cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]);
+    char line[256], goal[64];
+    snprintf(goal, sizeof goal, "%6s  %-7s", cells[5], cells[6]);
+    if (!*cells[5]) /* a value's goal has a unit, and takes the place of the ratio, too */
+        snprintf(goal, sizeof goal, "%15s", cells[6]);
+    int size = snprintf(line, sizeof line, "%-31s %8s %-5s  %-20s %8s %s %s", cells[0], cells[1],
+                        cells[2], cells[3], cells[4], goal, cells[7]);
     while (size > 0 && line[size - 1] == ' ')
         size--;
     fprintf(report->out, "%.*s\n", size, line);
@@ -94,15 +105,16 @@ static void print_table_row(struct report *report, const struct row *row, double
     char value[COUNT_TEXT_SIZE], reference_value[COUNT_TEXT_SIZE] = "", ratio_text[32] = "";
     char goal[32];
     format_value(value, row->value.median);
-    format_goal(goal, row->goal);
+    format_goal(goal, row);
     if (row->reference) {
         int decimals = ratio < 9.995 ? 3 : ratio < 99.95 ? 1 : 0;
         format_value(reference_value, row->reference_value.median);
-        snprintf(ratio_text, sizeof ratio_text, "%.*f", decimals, ratio);
+        if (!row->goal.of_value)
+            snprintf(ratio_text, sizeof ratio_text, "%.*f", decimals, ratio);
     }
-    const char *verdict = row->goal.kind == GOAL_NONE    ? ""
-                          : goal_holds(row->goal, ratio) ? "holds"
-                                                         : "MISSED";
+    const char *verdict = row->goal.kind == GOAL_NONE ? ""
+                          : goal_holds(row, ratio)    ? "holds"
+                                                      : "MISSED";
     print_line(report, (const char *const[]){row->name, value, row->unit,
                                              row->reference ? row->reference : "", reference_value,
                                              ratio_text, goal, verdict});
@@ -121,7 +133,7 @@ void report_row(struct report *report, const struct row *row) {
     clear_progress(report);
     if (row->goal.kind != GOAL_NONE) {
         report->goals++;
-        report->missed += !goal_holds(row->goal, ratio);
+        report->missed += !goal_holds(row, ratio);
     }
     if (row->value.spread > 0 && report->spread_count < COUNT_OF(report->spreads))
         report->spreads[report->spread_count++] = row->value.spread;

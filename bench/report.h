@@ -10,14 +10,17 @@
 
 enum goal_kind { GOAL_NONE, GOAL_AT_LEAST, GOAL_AT_MOST };
 
-/* What the ratio of a row should be. */
+/* What the ratio of a row should be, or, where a figure is asked for by itself, its value. */
 struct goal {
     enum goal_kind kind;
-    double bound;
+    double bound;  /* of a value: in the row's unit */
+    bool of_value; /* not of the ratio */
 };
-#define NO_GOAL ((struct goal){GOAL_NONE, 0})
-#define AT_LEAST(bound) ((struct goal){GOAL_AT_LEAST, (bound)})
-#define AT_MOST(bound) ((struct goal){GOAL_AT_MOST, (bound)})
+#define NO_GOAL ((struct goal){GOAL_NONE, 0, false})
+#define AT_LEAST(bound) ((struct goal){GOAL_AT_LEAST, (bound), false})
+#define AT_MOST(bound) ((struct goal){GOAL_AT_MOST, (bound), false})
+#define VALUE_AT_LEAST(bound) ((struct goal){GOAL_AT_LEAST, (bound), true})
+#define VALUE_AT_MOST(bound) ((struct goal){GOAL_AT_MOST, (bound), true})
 
 /* One case. Names are short, so that the table fits in 100 columns; docs/bench.md explains each. */
 struct row {
@@ -26,7 +29,7 @@ struct row {
     const char *reference; /* at most 20; NULL: the row has none, and no ratio */
     struct measured value;
     struct measured reference_value;
-    struct goal goal; /* of value / reference_value */
+    struct goal goal; /* of value / reference_value, or of the value */
 };
 
 struct report {

@@ -33,12 +33,14 @@ for row in rows:
     assert math.isfinite(row["value"]) and row["value"] >= 0, row
     assert (row["goal"] is None) == (row["holds"] is None), row
     if row["reference"] is None:
-        assert row["reference_value"] is row["ratio"] is row["goal"] is None, row
+        assert row["reference_value"] is row["ratio"] is None, row
     elif row["reference_value"] > 0:
         assert math.isclose(row["ratio"], row["value"] / row["reference_value"]), row
     if row["goal"] is not None:
-        sign, bound = row["goal"].split()
-        met = {">=": row["ratio"] >= float(bound), "<=": row["ratio"] <= float(bound)}
+        sign, bound, *unit = row["goal"].split()
+        assert unit in ([], [row["unit"]]), row
+        figure = row["value"] if unit else row["ratio"]
+        met = {">=": figure >= float(bound), "<=": figure <= float(bound)}
         assert row["holds"] is met[sign], row
 assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a case twice"
 END
