@@ -41,8 +41,8 @@ static void report_bytes(struct kit *kit, const char *name, double bytes, size_t
     report_row(&kit->report, &(struct row){.name = name,
                                            .unit = "KiB",
                                            .reference = "the limit in bytes",
-                                           .value = {bytes / 1024, 0},
-                                           .reference_value = {(double)limit / 1024, 0},
+                                           .value = {.median = bytes / 1024},
+                                           .reference_value = {.median = (double)limit / 1024},
                                            .goal = goal});
 }
 

@@ -36,12 +36,13 @@ static int equal_sizes(struct kit *kit, unsigned shards, const char *name, mneme
     TRY(value_cache_create(NO_LIMIT, CAPACITY, shards, &cache, error));
     TRY(ask_often(cache, &zipf, requests / 2, &hits, error)); /* not counted */
     TRY(ask_often(cache, &zipf, requests, &hits, error));
-    report_row(&kit->report, &(struct row){.name = name,
-                                           .unit = "%",
-                                           .reference = "10,000 most popular",
-                                           .value = {percent(hits, requests), 0},
-                                           .reference_value = {100 * zipf.up_to[CAPACITY - 1], 0},
-                                           .goal = AT_LEAST(0.97)});
+    report_row(&kit->report,
+               &(struct row){.name = name,
+                             .unit = "%",
+                             .reference = "10,000 most popular",
+                             .value = {.median = percent(hits, requests)},
+                             .reference_value = {.median = 100 * zipf.up_to[CAPACITY - 1]},
+                             .goal = AT_LEAST(0.97)});
     return 0;
 }
 
@@ -104,9 +105,9 @@ static int many_sizes(struct kit *kit, mneme_error *error) {
     report_row(&kit->report, &(struct row){.name = "sizes of 1 to 100: hits",
                                            .unit = "%",
                                            .reference = "S3-FIFO",
-                                           .value = {ours, 0},
-                                           .reference_value = {theirs, 0}});
-    struct measured ahead = {ours > theirs ? ours - theirs : 0, 0};
+                                           .value = {.median = ours},
+                                           .reference_value = {.median = theirs}});
+    struct measured ahead = {.median = ours > theirs ? ours - theirs : 0};
     cache_report_bound(&kit->report, "points ahead of S3-FIFO", "point", ahead, 5, GOAL_AT_LEAST);
     return 0;
 }
@@ -131,8 +132,8 @@ static int steady_load(struct kit *kit, mneme_error *error) {
     report_row(&kit->report, &(struct row){.name = "an hour, 8,000 keys: evictions",
                                            .unit = "count",
                                            .reference = "entries",
-                                           .value = {evicted, 0},
-                                           .reference_value = {CAPACITY, 0},
+                                           .value = {.median = evicted},
+                                           .reference_value = {.median = CAPACITY},
                                            .goal = AT_MOST(0.1)});
     return 0;
 }

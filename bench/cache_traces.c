@@ -45,8 +45,8 @@ static void report_played(struct report *report, const char *name, const struct 
     struct row row = {.name = name,
                       .unit = "%",
                       .reference = "best possible",
-                      .value = {played->ours, 0},
-                      .reference_value = {played->optimum, 0}};
+                      .value = {.median = played->ours},
+                      .reference_value = {.median = played->optimum}};
     report_row(report, &row);
     row.reference = "LRU";
     row.reference_value.median = played->lru;
@@ -106,13 +106,13 @@ static int play_recorded(struct kit *kit, const struct recorded *source, const c
 
 static void report_summary(struct kit *kit, const struct summary *summary) {
     char name[NAME_MAX_SIZE + 16];
-    struct measured behind = {summary->behind > 0 ? summary->behind : 0, 0};
+    struct measured behind = {.median = summary->behind > 0 ? summary->behind : 0};
     report_row(&kit->report,
                &(struct row){.name = "all of them: mean",
                              .unit = "%",
                              .reference = "best possible",
-                             .value = {100 * summary->ratios / (double)summary->rows, 0},
-                             .reference_value = {100, 0},
+                             .value = {.median = 100 * summary->ratios / (double)summary->rows},
+                             .reference_value = {.median = 100},
                              .goal = AT_LEAST(0.85)});
     snprintf(name, sizeof name, "behind LRU: %s", summary->worst);
     cache_report_bound(&kit->report, name, "point", behind, 1, GOAL_AT_MOST);

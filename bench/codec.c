@@ -70,12 +70,13 @@ static int packed_sizes(const struct forms *f, enum pack_algorithm algorithm, si
 static void report_size(struct kit *kit, const struct forms *f, const char *name, size_t bytes,
                         struct goal goal) {
     double count = (double)f->records->count;
-    report_row(&kit->report, &(struct row){.name = name,
-                                           .unit = "B",
-                                           .reference = "plain JSON",
-                                           .value = {(double)bytes / count, 0},
-                                           .reference_value = {(double)f->json_bytes / count, 0},
-                                           .goal = goal});
+    report_row(&kit->report,
+               &(struct row){.name = name,
+                             .unit = "B",
+                             .reference = "plain JSON",
+                             .value = {.median = (double)bytes / count},
+                             .reference_value = {.median = (double)f->json_bytes / count},
+                             .goal = goal});
 }
 
 static int sizes(struct kit *kit, const struct forms *episodes, const struct forms *steps,

@@ -180,8 +180,8 @@ static void report_part(const struct parts *parts, const char *part, uint64_t by
                &(struct row){.name = name,
                              .unit = "KiB",
                              .reference = "compressed bodies",
-                             .value = {(double)bytes / 1024, 0},
-                             .reference_value = {(double)parts->bodies / 1024, 0},
+                             .value = {.median = (double)bytes / 1024},
+                             .reference_value = {.median = (double)parts->bodies / 1024},
                              .goal = goal});
 }
 

@@ -57,11 +57,15 @@ static int compare_doubles(const void *a, const void *b) {
 
 struct measured measured_of(double *values, size_t count) {
     if (count == 0)
-        return (struct measured){0, 0};
+        return (struct measured){.median = 0};
     qsort(values, count, sizeof *values, compare_doubles);
     double median = (values[(count - 1) / 2] + values[count / 2]) / 2;
     double range = values[count - 1 - count / 4] - values[count / 4];
-    return (struct measured){median, median > 0 ? range / 2 / median : 0};
+    struct measured result = {.median = median, .spread = median > 0 ? range / 2 / median : 0};
+    result.point_count = (unsigned)size_min(count, BENCH_ROUNDS_MAX);
+    for (size_t i = 0; i < result.point_count; i++)
+        result.points[i] = values[(2 * i + 1) * count / (2 * result.point_count)];
+    return result;
 }
 
 static int run_round(const struct contestant *contestants, size_t count, double *values,

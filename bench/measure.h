@@ -23,6 +23,9 @@ struct contestant {
 struct measured {
     double median;
     double spread; /* half the range of the middle half of the rounds, as a part of the median */
+    unsigned point_count;
+    double points[BENCH_ROUNDS_MAX]; /* what the rounds gave, in rising order, to be drawn; of more
+                                        than there is room for every so many-th */
 };
 
 /* Run all in turn; results[i] is of contestants[i]. MNEME_CANCELLED: the user interrupted. */

@@ -139,7 +139,10 @@ static void point_fini(struct point *p) {
 
 /* Rates of the medians, for a row whose goal is how much faster. */
 static struct measured rate_of(struct measured us) {
-    return (struct measured){us.median > 0 ? 1e6 / us.median : 0, us.spread};
+    struct measured rate = {.median = us.median > 0 ? 1e6 / us.median : 0, .spread = us.spread};
+    for (unsigned i = us.point_count; i > 0 && us.points[0] > 0; i--)
+        rate.points[rate.point_count++] = 1e6 / us.points[i - 1];
+    return rate;
 }
 
 static int measure_points(struct remote *r, const char *what, mneme_encoding encoding,

@@ -143,7 +143,7 @@ static int measure_mix(struct prepared *p, mneme_error *error) {
     double all = hits + (double)(after.prepared - before.prepared);
     report_row(&p->kit->report, &(struct row){.name = "SQLite file, mixed load: hits",
                                               .unit = "%",
-                                              .value = {all > 0 ? 100 * hits / all : 0, 0},
+                                              .value = {.median = all > 0 ? 100 * hits / all : 0},
                                               .goal = VALUE_AT_LEAST(95)});
     return 0;
 }

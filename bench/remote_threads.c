@@ -111,7 +111,7 @@ static void print(struct remote *r, const struct distance *d, struct crowd *c,
                &(struct row){.name = name,
                              .unit = "ms",
                              .reference = "median wait",
-                             .value = {c->longest, 0},
+                             .value = {.median = c->longest},
                              .reference_value = measured_of(c->medians + 1, c->rounds - 1),
                              .goal = AT_MOST(5)});
     name_at(name, "64 threads put", d);

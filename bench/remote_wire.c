@@ -20,7 +20,7 @@ static uint64_t bytes_carried(const struct remote *r) {
 }
 
 static struct measured kilobytes(uint64_t bytes) {
-    return (struct measured){(double)bytes / 1e3, 0};
+    return (struct measured){.median = (double)bytes / 1e3};
 }
 
 /* ---- Ours --------------------------------------------------------------------------------- */

@@ -152,8 +152,8 @@ static void report_memory(struct grown *large, struct grown *small, double at_en
     report_row(&large->kit->report, &(struct row){.name = name,
                                                   .unit = "MiB",
                                                   .reference = reference,
-                                                  .value = {at_end, 0},
-                                                  .reference_value = {at_first, 0},
+                                                  .value = {.median = at_end},
+                                                  .reference_value = {.median = at_first},
                                                   .goal = AT_MOST(1.2)});
 }
 

@@ -58,7 +58,7 @@ static int edit_once(struct edit *e, const mneme_episode *whole, mneme_error *er
 }
 
 static struct measured kilobytes(uint64_t bytes, size_t count) {
-    return (struct measured){(double)bytes / 1e3 / (double)count, 0};
+    return (struct measured){.median = (double)bytes / 1e3 / (double)count};
 }
 
 static int edit_all(struct edit *e, size_t *edits, mneme_error *error) {

@@ -151,16 +151,16 @@ static int take_round(struct local *l, size_t round, mneme_error *error) {
 
 /* ---- Rows --------------------------------------------------------------------------------- */
 
-/* Of all counted calls of an arm; the spread is that of the rounds' medians. */
+/* Of all counted calls of an arm; the spread and the points are those of the rounds' medians. */
 static struct measured middle_of(struct local *l, size_t which, size_t call, double *p99) {
     double *times = l->arms[which].times[call], medians[BENCH_ROUNDS_MAX];
     size_t rounds = l->kit->options->rounds, count = rounds * l->turn;
     for (size_t r = 0; r < rounds; r++)
         medians[r] = measured_of(times + r * l->turn, l->turn).median;
-    struct measured all = measured_of(times, count);
-    all.spread = measured_of(medians, rounds).spread;
+    struct measured result = measured_of(medians, rounds);
+    result.median = measured_of(times, count).median;
     *p99 = times[(count - 1) * 99 / 100];
-    return all;
+    return result;
 }
 
 static void print_call(struct local *l, size_t call) {
@@ -177,8 +177,8 @@ static void print_call(struct local *l, size_t call) {
                           .goal = AT_MOST(1.1)};
         report_row(&l->kit->report, &row);
         snprintf(name, sizeof name, "%s p99, %s", call_names[call], arm_names[which]);
-        row.value = (struct measured){p99, 0};
-        row.reference_value = (struct measured){alone_p99, 0};
+        row.value = (struct measured){.median = p99};
+        row.reference_value = (struct measured){.median = alone_p99};
         row.goal = AT_MOST(1.5);
         report_row(&l->kit->report, &row);
     }

@@ -116,7 +116,7 @@ static void print(struct watch *w, const struct delay *delay) {
     report_row(&w->kit->report, &row);
     name_of(name, "seen elsewhere, p99", delay);
     row.reference = NULL;
-    row.value = (struct measured){w->seen_ms[(w->count - 1) * 99 / 100], 0};
+    row.value = (struct measured){.median = w->seen_ms[(w->count - 1) * 99 / 100]};
     report_row(&w->kit->report, &row);
 }
 
