@@ -1,5 +1,5 @@
 /*
- * kv.h - the embedded store on LMDB, for its callers. See src/store/kv/README.md for the format.
+ * kv.h - the embedded store on LMDB, for its callers. docs/format.md has the format.
  */
 #ifndef MNEME_STORE_KV_H
 #define MNEME_STORE_KV_H

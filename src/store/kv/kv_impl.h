@@ -1,7 +1,8 @@
 /*
  * kv_impl.h - inside the LMDB store: the environment, the keys, the record format.
  *
- * The format of the file is described in README.md of this folder. Invariants, named in the code:
+ * docs/format.md describes the file, README.md of this folder has the reasons. Invariants, named in
+ * the code:
  *  (1) A record (kind, id) has chunk 0 if and only if it exists; chunks 1…n-1 if its blob needs n.
  *  (2) Every live record has one time entry, and one attribute entry for each attribute.
  *  (3) Every record with a parent, tombstones included, has one child entry.
