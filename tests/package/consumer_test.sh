@@ -56,6 +56,10 @@ for program in c_shared cxx_shared c_static cxx_static; do
 done
 readelf -d c_shared | grep -q libmneme.so.0 || fail "c_shared does not use libmneme.so.0"
 ! readelf -d c_static | grep -q libmneme.so.0 || fail "c_static uses libmneme.so.0"
+# The example of README.md, as a reader would build it.
+# shellcheck disable=SC2086
+"$CC" -std=c99 $flags "$MNEME_SOURCE_DIR/examples/quickstart.c" $shared -o quickstart
+[ "$(./quickstart)" = "Fix the login test: 1 step" ] || fail "quickstart, built with pkg-config"
 
 # CMake.
 "$CMAKE" -S "$source" -B cmake -DCMAKE_PREFIX_PATH="$work/prefix" \
