@@ -114,4 +114,5 @@ void manual_put_title(FILE *out, const char *name, const char *section) {
     for (const char *c = name; *c != '\0'; c++)
         fputc(toupper((unsigned char)*c), out);
     fprintf(out, " %s %s \"mneme %s\" \"mneme manual\"\n", section, date, mneme_version_text());
+    fputs(".nh\n.ad l\n", out); /* words such as partial_success neither break nor stretch */
 }
