@@ -9,8 +9,9 @@
 
 #include "bench/benches.h"
 #include "bench/generate.h"
+#include "bench/soak.h"
 
-enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000 };
+enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000, MINUTES_MAX = 10080 };
 
 const char bench_usage[] =
     "usage: mneme bench store|codec|import|cache|remote|sync [--json] [--long] [--rounds N]\n"
@@ -64,10 +65,10 @@ struct bench {
     const char *name;
     int (*run)(const struct bench_options *options, mneme_error *error);
 };
-static const struct bench benches[] = {{"store", store_bench},     {"codec", codec_bench},
-                                       {"import", import_bench},   {"cache", cache_bench},
-                                       {"remote", remote_bench},   {"sync", sync_bench},
-                                       {"generate", generate_main}};
+static const struct bench benches[] = {{"store", store_bench},   {"codec", codec_bench},
+                                       {"import", import_bench}, {"cache", cache_bench},
+                                       {"remote", remote_bench}, {"sync", sync_bench},
+                                       {"soak", soak_bench},     {"generate", generate_main}};
 
 static const struct bench *bench_find(const char *name) {
     for (size_t i = 0; i < COUNT_OF(benches); i++)
@@ -86,6 +87,28 @@ static int parse_number(const char *text, const char *what, uint64_t most, uint6
     if (*text < '0' || *text > '9' || *end || errno || value > most)
         return error_set(error, MNEME_INVALID, "%s: '%.60s' is not a number up to %llu", what, text,
                          (unsigned long long)most);
+    *out = value;
+    return 0;
+}
+
+static int parse_some(const char *text, const char *what, uint64_t least, uint64_t most,
+                      unsigned *out, mneme_error *error) {
+    uint64_t value;
+    TRY(parse_number(text, what, most, &value, error));
+    if (value < least)
+        return error_set(error, MNEME_INVALID, "%s: at least %llu", what,
+                         (unsigned long long)least);
+    *out = (unsigned)value;
+    return 0;
+}
+
+static int parse_minutes(const char *text, double *out, mneme_error *error) {
+    char *end;
+    double value = strtod(text, &end);
+    if (*text < '0' || *text > '9' || *end || !(value > 0 && value <= MINUTES_MAX))
+        return error_set(error, MNEME_INVALID,
+                         "--minutes: '%.60s' is not a number above 0 and up to %d", text,
+                         MINUTES_MAX);
     *out = value;
     return 0;
 }
@@ -141,6 +164,12 @@ static int parse_option(int argc, char **argv, int *at, struct bench_options *op
         if (!*value)
             return error_set(error, MNEME_INVALID, "--url needs the URL of a server");
         options->url = value;
+    } else if ((value = option_value(argc, argv, at, "--minutes"))) {
+        TRY(parse_minutes(value, &options->minutes, error));
+    } else if ((value = option_value(argc, argv, at, "--processes"))) {
+        TRY(parse_some(value, "--processes", 2, SOAK_SLOTS_MAX, &options->processes, error));
+    } else if ((value = option_value(argc, argv, at, "--threads"))) {
+        TRY(parse_some(value, "--threads", 1, SOAK_THREADS_MAX, &options->threads, error));
     } else {
         return parse_flag(argv[*at], options, error);
     }
@@ -155,7 +184,7 @@ static int parse_word(const char *word, struct bench_options *options, bool *cou
         if (!bench)
             return error_set(error, MNEME_INVALID,
                              "no bench '%.60s'; there are store, codec, import, cache, remote, "
-                             "sync and generate",
+                             "sync, soak and generate",
                              word);
         options->name = bench->name;
         return 0;
@@ -178,7 +207,8 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
     }
     if (!options->name)
         return error_set(error, MNEME_INVALID,
-                         "which bench: store, codec, import, cache, remote, sync or generate? "
+                         "which bench: store, codec, import, cache, remote, sync, soak or "
+                         "generate? "
                          "See `mneme bench --help`");
     if (strcmp(options->name, "generate") == 0 && !counted)
         return error_set(error, MNEME_INVALID, "generate how many episodes?");
@@ -186,6 +216,10 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
         return error_set(error, MNEME_INVALID, "--trace belongs to `mneme bench cache`");
     if (options->url && strcmp(options->name, "remote") != 0)
         return error_set(error, MNEME_INVALID, "--url belongs to `mneme bench remote`");
+    if ((options->minutes > 0 || options->processes || options->threads) &&
+        strcmp(options->name, "soak") != 0)
+        return error_set(error, MNEME_INVALID,
+                         "--minutes, --processes and --threads belong to `mneme bench soak`");
     if (options->capacity && !options->trace)
         return error_set(error, MNEME_INVALID, "--capacity needs --trace");
     return 0;
@@ -194,6 +228,8 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
 int bench_main(int argc, char **argv) {
     struct bench_options options;
     mneme_error error = {0};
+    if (argc > 1 && strcmp(argv[1], "soak-worker") == 0)
+        return soak_worker_main(argc - 1, argv + 1);
     int status = parse_arguments(argc, argv, &options, &error);
     const struct bench *bench = status == 0 ? bench_find(options.name) : NULL;
     if (bench)

@@ -13,5 +13,6 @@ int import_bench(const struct bench_options *options, mneme_error *error);
 int remote_bench(const struct bench_options *options, mneme_error *error);
 int sync_bench(const struct bench_options *options, mneme_error *error);
 int cache_bench(const struct bench_options *options, mneme_error *error);
+int soak_bench(const struct bench_options *options, mneme_error *error);
 
 #endif

@@ -9,7 +9,8 @@
 enum { BENCH_ROUNDS_MAX = 99 };
 
 struct bench_options {
-    const char *name; /* "store", "codec", "import", "cache", "remote", "sync" or "generate" */
+    const char
+        *name; /* "store", "codec", "import", "cache", "remote", "sync", "soak" or "generate" */
     bool json;
     bool long_run;   /* larger sizes; may take more than three minutes */
     bool quick;      /* tiny sizes, for a test that everything runs; its figures mean nothing */
@@ -17,9 +18,11 @@ struct bench_options {
     const char *directory; /* where stores are made; NULL: $TMPDIR or the current directory */
     uint64_t count;        /* of generate: how many episodes */
     uint64_t seed;
-    const char *trace; /* of cache: a file to play instead of all else; NULL: none */
-    const char *url;   /* of remote: the server to measure; NULL: one of our own */
-    uint64_t capacity; /* … in a cache of so many entries; 0: in several */
+    const char *trace;           /* of cache: a file to play instead of all else; NULL: none */
+    const char *url;             /* of remote: the server to measure; NULL: one of our own */
+    uint64_t capacity;           /* … in a cache of so many entries; 0: in several */
+    double minutes;              /* of soak: how long; 0: 2, or with quick some seconds */
+    unsigned processes, threads; /* … of each; 0: 4 */
 };
 
 /* One of three sizes. */
