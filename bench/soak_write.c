@@ -129,6 +129,11 @@ static int call(struct soak_hand *h, const struct soak_write *w, const mneme_wri
     return error_set(error, MNEME_INVALID, "no such write");
 }
 
+/* Whether the call reads the record, and writes it on the condition that it is the same still. */
+static bool reads_first(const struct soak_write *w) {
+    return w->verb == VERB_TAG || w->verb == VERB_UNTAG || w->verb == VERB_COMPLETE;
+}
+
 /* ---- What came of it ------------------------------------------------------------------------ */
 
 bool soak_is_outage(struct soak_hand *h, int status) {
@@ -146,6 +151,16 @@ bool soak_is_full(struct soak_hand *h, int status, int64_t begin_ns) {
     return is;
 }
 
+/*
+ * Whether a write may find that another was faster: where others write, too; and a queued one that
+ * read the record when it was queued, since sync writes a record anew when it has gone out.
+ */
+static bool may_be_beaten(const struct soak_write *w, int status) {
+    if (w->verb >= VERB_RACE_STEP)
+        return status == MNEME_CONFLICT || status == MNEME_NOT_FOUND;
+    return status == MNEME_CONFLICT && reads_first(w) && w->queued;
+}
+
 /* Whether a write may fail like this; it is counted. */
 static bool may_fail(struct soak_hand *h, const struct soak_write *w, int status,
                      int64_t begin_us) {
@@ -153,8 +168,7 @@ static bool may_fail(struct soak_hand *h, const struct soak_write *w, int status
         return true;
     if (soak_is_full(h, status, begin_us * 1000))
         return true;
-    bool beaten =
-        w->verb >= VERB_RACE_STEP && (status == MNEME_CONFLICT || status == MNEME_NOT_FOUND);
+    bool beaten = may_be_beaten(w, status);
     if (beaten)
         soak_count(h->crew->board, COUNT_CONFLICTS);
     return beaten;
@@ -256,7 +270,7 @@ static mneme_durability choose_durability(struct soak_hand *h, const struct soak
         return MNEME_SYNC;
     if (chance < 9)
         return MNEME_BATCH;
-    return atomic_load(&h->crew->careful) ? MNEME_BATCH : MNEME_RELAXED;
+    return atomic_load(&h->crew->careful) || reads_first(w) ? MNEME_BATCH : MNEME_RELAXED;
 }
 
 int soak_write_run(struct soak_hand *h, struct soak_write *w, mneme_error *error) {
