@@ -101,7 +101,8 @@ static void print_rows(struct soak_stage *stage, const struct soak_verdict *verd
     report_heading(&stage->report, "the last look at everything");
     row(stage, "until in step with the server", "s", verdict->settle_seconds);
     row(stage, "live records", "", (double)verdict->live);
-    row(stage, "conflicts of sync", "", (double)verdict->superseded);
+    row(stage, "conflicts of sync", "", (double)verdict->conflicts);
+    row(stage, "conflicts of one with itself", "", (double)verdict->own_conflicts);
     row(stage, "checked", "", (double)verdict->checked);
     row(stage, "wrong", "", (double)verdict->wrong);
 }

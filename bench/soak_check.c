@@ -56,7 +56,6 @@ static int come_into_step(struct check *c, mneme_error *error) {
         if (status == 0 && is_settled(&report, &now)) {
             if (now.held_refused)
                 wrong(c, "the server refused %llu records", (unsigned long long)now.held_refused);
-            c->verdict->superseded = now.superseded;
             c->verdict->settle_seconds = seconds_now() - begin;
             return 0;
         }
@@ -161,6 +160,21 @@ static void check_listed(struct check *c) {
                       mneme_kind_name(c->ledgers[writer].objects[i].kind));
 }
 
+/* An edit that sync overruled is told, though it is nothing wrong: with what was shared by all, and
+ * of one writer's own where it had to be sent twice. */
+static void take_conflict(struct check *c, const mneme_record *record) {
+    const mneme_superseded *lost = record->as.superseded;
+    struct soak_name name = {0};
+    bool own = soak_name_of(&lost->subject, &name) && name.class == SOAK_OBJECT;
+    c->verdict->conflicts++;
+    c->verdict->own_conflicts += own;
+    if (!own || c->verdict->own_conflicts > TOLD_MAX)
+        return;
+    fprintf(stderr, "mneme bench soak: a conflict with itself: writer %u, %s %u: %.*s: %.400s\n",
+            name.writer, mneme_kind_name(lost->subject_kind), name.number, (int)lost->reason.size,
+            lost->reason.data, lost->lost.data);
+}
+
 /* Steps of their own belong to open episodes. */
 static void take_step(struct check *c, const mneme_record *record) {
     struct soak_name name;
@@ -183,6 +197,7 @@ static int look_at_lists(struct check *c, mneme_error *error) {
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         TRY(for_each(c->here.m, kinds[i], take_here, c, error));
     check_listed(c);
+    TRY(for_each(c->here.m, MNEME_SUPERSEDED, take_conflict, c, error));
     return for_each(c->here.m, MNEME_STEP, take_step, c, error);
 }
 

@@ -52,7 +52,8 @@ static inline enum soak_role soak_role_of(const struct soak_stage *stage, unsign
 
 struct soak_verdict {
     uint64_t checked, wrong;
-    uint64_t live, superseded;
+    uint64_t live;
+    uint64_t conflicts, own_conflicts; /* edits that sync overruled; of records of one writer */
     uint64_t file_bytes, used_bytes, live_bytes;
     double settle_seconds; /* until store and server were in step */
 };
