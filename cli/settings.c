@@ -84,21 +84,27 @@ static bool is_section(const char *section) {
     return false;
 }
 
+/* "[store], [cache] and [output]". */
+static const char *list_sections(struct pool *pool, const char *last_word) {
+    const char *list = "";
+    for (const struct section_spec *s = section_specs; s->name != NULL; s++) {
+        const char *before = s == section_specs ? "" : s[1].name != NULL ? ", " : last_word;
+        list = pool_format(pool, "%s%s[%s]", list, before, s->name);
+    }
+    return list;
+}
+
 static int unknown_setting(struct parse *parse, const char *section, const char *key) {
     const char *path = parse->path;
+    struct pool *pool = parse->settings->pool;
     int line = parse->line;
     if (section[0] == '\0')
-        return fail_with(
-            parse->error, MNEME_INVALID,
-            "%s:%d: '%.60s' stands before any section; put it below [store], [cache], [remote], "
-            "[sqlite], [sync], [log] or [output]",
-            path, line, key);
+        return fail_with(parse->error, MNEME_INVALID,
+                         "%s:%d: '%.60s' stands before any section; put it below %s", path, line,
+                         key, list_sections(pool, " or "));
     if (!is_section(section))
-        return fail_with(
-            parse->error, MNEME_INVALID,
-            "%s:%d: no section [%.60s]; there are [store], [cache], [remote], [sqlite], "
-            "[sync], [log] and [output]",
-            path, line, section);
+        return fail_with(parse->error, MNEME_INVALID, "%s:%d: no section [%.60s]; there are %s",
+                         path, line, section, list_sections(pool, " and "));
     return fail_with(parse->error, MNEME_INVALID,
                      "%s:%d: [%s] has no setting '%.60s'; `mneme config show` lists all settings",
                      path, line, section, key);

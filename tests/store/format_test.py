@@ -29,7 +29,7 @@ OTHERS = [
      "success_rate": 0.75, "occurrences": 300, "effectiveness": {"retrieved": 1, "success": 3,
                                                                  "reward_delta": -0.5},
      "context": {"language": "c", "complexity": "simple"}, "tags": ["a", "b"],
-     "metadata": {"k" * 70: "v" * 70}},
+     "metadata": {"k" * 70: "v" * 70, "empty": ""}},
     {"kind": "heuristic", "condition": "if", "action": "then", "confidence": 0.5,
      "evidence": [EPISODE, EPISODE]},
     {"kind": "relation", "type": "caused", "from": EPISODE, "from_kind": "episode", "to": EPISODE,
@@ -141,6 +141,8 @@ class Format(CliCase):
         exported = self.exported()
         for told in exported:
             self.check_record(store, told)
+        for record in store.records.values():
+            self.assertEqual(record.attributes, store.expected_attributes(record))
         live = [record for record in store.records.values() if not record.flags & 1]
         self.assertEqual(len([r for r in live if r.kind not in (2, 8)]),
                          len(exported))

@@ -341,3 +341,28 @@ class Store:
         step = {"id": record.id, "number": record.place, "time": record.time_us} \
             if table == "step" else None
         return Decoder(self.page).message(table, self.plain(record), record.time_us, step)
+
+    def expected_attributes(self, record):
+        """The attributes that the page says a record has, from its body."""
+        if record.flags & 1:
+            return []
+        if record.kind == 8:
+            return record.attributes
+        found = self.attributes_of(self.page.kinds[record.kind], self.decode(record))
+        return sorted((name, value if len(value) <= 64 else
+                       b"\xff" + hashlib.sha256(value).digest()[:31]) for name, value in found)
+
+    def attributes_of(self, table, message):
+        for name, kind, attribute in self.page.tables[table].values():
+            if kind.startswith("message "):
+                yield from self.attributes_of(kind.split()[1], message.get(name, {}))
+            elif kind == "messages pair" and attribute:
+                for pair in message.get(name, []):
+                    yield (attribute.replace("NAME", pair["name"]).encode(),
+                           pair.get("value", "").encode())
+            elif kind.startswith("enum ") and attribute:
+                yield attribute.encode(), message.get(name, self.page.enums[kind[5:]][0]).encode()
+            elif attribute:
+                values = message.get(name, [])
+                for value in values if isinstance(values, list) else [values]:
+                    yield attribute.encode(), value if kind == "id" else value.encode()
