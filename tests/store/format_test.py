@@ -8,12 +8,13 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import BINARY, CliCase
-from format_reader import Damaged, Page, Store, xxh3
+from format_reader import Damaged, Page, Store, fields, stamps
 
 SOURCE = pathlib.Path(os.environ["MNEME_SOURCE_DIR"])
 PAGE = Page((SOURCE / "docs/format.md").read_text())
@@ -185,8 +186,12 @@ class Format(CliCase):
         self.good("--remote", remote, "sync")
         store = self.read()
         self.assertEqual(store.shared, 1)
-        shared = store.main[b"mneme shared"]
-        self.assertEqual(int.from_bytes(shared[:8], "big"), xxh3(shared[8:]))
+        state = store.sync_state()
+        self.assertEqual(state["remote"], [remote])
+        self.assertEqual(state["pushed"], [len([r for r in store.records.values()
+                                                if not r.flags & 1])])
+        self.assertEqual(state["phase"], [2])
+        self.assertLess(abs(state["push_us"][0] / 1e6 - time.time()), 3600)
         clean, held = ({key for key, _ in store.tables[name]} for name in ("clean", "held"))
         self.assertEqual(clean, {key for key, r in store.records.items() if not r.flags & 1})
         self.assertEqual(held, set(store.records) - clean)
@@ -196,6 +201,26 @@ class Format(CliCase):
         key = uuid.UUID(EPISODE).bytes + b"\1"
         self.assertEqual([name for name, _ in store.tables["base"]], [key])
         self.assertNotIn(key, {name for name, _ in store.tables["clean"]})
+        self.check_store(store)
+
+    def test_merged_record__has_stamps_as_the_page_says(self):
+        remote, here, there = f"file:{self.directory}/r.db", self.store, self.directory / "b.mdb"
+        self.good("--remote", remote, "import", "-", "--format", "jsonl", stdin=PAGE.jsonl)
+        for store in (here, there):
+            self.good("--store", store, "--remote", remote, "sync")
+        for store, tag in ((here, "a"), (there, "b")):
+            self.good("--store", store, "tag", "add", EPISODE, tag)
+        self.good("tag", "remove", EPISODE, "ci")
+        for store in (here, there, here):
+            self.good("--store", store, "--remote", remote, "sync")
+        store = self.read()
+        record = store.records[uuid.UUID(EPISODE).bytes + b"\1"]
+        self.assertEqual(set(store.decode(record)["tags"]), {"a", "b"})
+        [found] = [raw for number, raw in fields(store.plain(record)) if number == 60000]
+        told, versions = stamps(found)
+        self.assertIn((record.clock, record.device), versions)
+        self.assertIn(11, told["lists"])
+        self.assertEqual([key for key, *_ in told["lists"][11][2]], [b"ci"])
         self.check_store(store)
 
     def test_front__is_what_the_page_says(self):
@@ -248,6 +273,17 @@ class Format(CliCase):
                     self.assertTrue(told[1].startswith(kind), (table, told, kind))
                     self.assertEqual(told[2].replace("NAME", ""), attribute, (table, name))
         self.assertEqual(found, set(PAGE.tables))
+
+    def test_state_of_sync__is_that_of_the_source(self):
+        kinds = {"UINT": "count", "TIME": "time", "TEXT": "text"}
+        text = (SOURCE / "src/sync/state.c").read_text()
+        rows = [(int(number), name, kinds[kind]) for kind, number, name in
+                re.findall(r"\b(UINT|TIME|TEXT)\((\d+), (\w+)\)", text)]
+        self.assertGreater(len(rows), 20)
+        self.assertEqual(rows, [(number, *row[:2]) for number, row in PAGE.sync.items()
+                                if number < 40])
+        self.assertEqual([int(number) for number in re.findall(r"FIELD_\w+ = (\d+)", text)],
+                         [number for number in PAGE.sync if number >= 40])
 
 
 if __name__ == "__main__":

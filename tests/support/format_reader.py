@@ -77,6 +77,8 @@ class Page:
                                       re.S):
             self.tables[name] = {int(row[0]): row[1:] for row in
                                  self.rows(after, "| field | name | type | attribute |")}
+        sync = self.rows(text, "| field | name | type | what |")
+        self.sync = {int(row[0]): (row[1], row[2], "") for row in sync}
         self.jsonl = re.search(r"```json\n(.*?)```", text, re.S).group(1)
         dump = re.search(r"```hexdump\n(.*?)```", text, re.S).group(1)
         self.dump = bytes.fromhex("".join(line[:30] for line in dump.splitlines()))
@@ -207,6 +209,38 @@ class Decoder:
         return out
 
 
+def stamps(data):
+    """The versions in field 60000, which must be read to its end."""
+    at = Bytes(data)
+    demand(at.take(1) == b"\1", "form of stamps")
+    devices = [at.number(8) for _ in range(at.varint())]
+    versions = []
+    for _ in range(at.varint()):
+        device = devices[at.varint()]
+        clock = at.varint() + (versions[-1][0] if versions else 0)
+        versions.append((clock, device))
+
+    def stamp():
+        return versions[at.varint()]
+
+    birth = at.varint()
+    told = {"birth": versions[birth - 1] if birth else None, "rest": stamp(), "members": {},
+            "lists": {}}
+    number = 0
+    for _ in range(at.varint()):
+        number += at.varint()
+        told["members"][number] = stamp()
+    number = 0
+    for _ in range(at.varint()):
+        number += at.varint()
+        values = [(at.varint(), at.varint(), stamp()) for _ in range(at.varint())]
+        places = [(at.varint(), at.varint(), stamp(), at.varint()) for _ in range(at.varint())]
+        gone = [(at.take(at.varint()), stamp(), stamp(), at.varint()) for _ in range(at.varint())]
+        told["lists"][number] = (values, places, gone)
+    demand(at.at == len(data), "stamps go on")
+    return told, versions
+
+
 # ---- Records -------------------------------------------------------------------------------
 
 
@@ -321,6 +355,18 @@ class Store:
                 digest = hashlib.sha256(body).digest()
                 demand(record.id == b"\0" + digest[:15], "id of a dictionary")
                 self.dictionaries[digest[:4]] = body
+
+    def sync_state(self):
+        """The fields of the state of sync, by their names."""
+        shared = self.main[b"mneme shared"]
+        demand(int.from_bytes(shared[:8], "big") == xxh3(shared[8:]), "checksum of sync")
+        out = {}
+        for number, raw in fields(shared[8:]):
+            name, kind, _ = self.page.sync[number]
+            out.setdefault(name, []).append(
+                raw if kind in ("count", "messages") else raw.decode() if kind == "text"
+                else zigzag(raw))
+        return out
 
     def index(self):
         """The single keys of the index, in order."""
