@@ -11,7 +11,7 @@ LINE_COLUMNS = 100
 
 C_SUFFIXES = {".c", ".h", ".cc"}
 TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".cmake"}
-C_FOLDERS = ("src", "include", "cli", "bench", "tests", "fuzz")
+C_FOLDERS = ("src", "include", "cli", "bench", "tests", "fuzz", "examples")
 CODE_FOLDERS = ("src", "cli", "bench")
 
 # Spelled with a group, so that the tree can be searched for the words without finding this line.
