@@ -304,7 +304,7 @@ const struct command manual_command = {
     .examples = examples,
     .options = options,
     .max_arguments = 1,
-    .argument_kind = ARGUMENT_TEXT,
+    .argument_kind = ARGUMENT_COMMAND,
     .without_settings = true,
     .run = run_manual,
 };
