@@ -10,8 +10,7 @@ int mneme_log_set(const mneme_log_options *options, mneme_error *error) {
 struct api_call api_call_begin_logged(const char *name) {
     struct api_call call = {
         .name = name, .begun_us = clock_monotonic_us(), .outermost = log_scope.op == 0};
-    if (call.outermost)
-        log_scope.op = log_next_op();
+    (void)log_op_begin();
     LOG(TRACE, API, "call begins", LOG_STRING("code.function.name", name));
     return call;
 }

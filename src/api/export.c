@@ -3,6 +3,7 @@
  */
 #include "api/calls.h"
 #include "api/handle.h"
+#include "os/log.h"
 
 /* Lines are handed on when so many bytes have gathered. */
 enum { EXPORT_PAGE = 100, EXPORT_BYTES = 64 << 10 };
@@ -80,6 +81,7 @@ int call_export(mneme *m, mneme_kind kind, mneme_sink *sink, void *context, uint
     struct export x = {.m = m, .sink = sink, .context = context, .lines = BUF_INIT(SIZE_MAX)};
     int status = export_kinds(&x, kind, error);
     buf_fini(&x.lines);
+    LOG(INFO, API, "export ended", LOG_WHOLE("records", x.records), LOG_ERROR_TYPE(status));
     if (status == 0 && records)
         *records = x.records;
     return status;

@@ -9,6 +9,7 @@
  */
 #include "api/import.h"
 #include "api/calls.h"
+#include "os/log.h"
 
 enum {
     BATCH_DEFAULT = 10000,
@@ -284,6 +285,13 @@ static int import_run(struct import *import, mneme_error *error) {
     return 0;
 }
 
+static void log_import(const struct import *import, int status) {
+    const mneme_progress *p = &import->progress;
+    LOG(INFO, API, "import ended", LOG_WHOLE("bytes", p->bytes_done),
+        LOG_WHOLE("records", p->records), LOG_WHOLE("rejected", p->rejected),
+        LOG_ERROR_TYPE(status));
+}
+
 int call_import(mneme *m, const char *const *files, size_t count,
                 const mneme_import_options *options, mneme_progress *total, mneme_error *error) {
     TRY(handle_check(m, error));
@@ -297,6 +305,7 @@ int call_import(mneme *m, const char *const *files, size_t count,
     lock_init(&import.lock, RANK_API);
     signal_init(&import.moved);
     int status = import_run(&import, error);
+    log_import(&import, status);
     import_fini(&import);
     if (total)
         *total = import.progress;

@@ -7,6 +7,7 @@
 #include "api/handle.h"
 #include "api/remote.h"
 #include "api/sync.h"
+#include "os/log.h"
 #include "store/kv.h"
 #include "store/mem.h"
 
@@ -139,6 +140,22 @@ static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
     return syncer_start(m->syncer, error);
 }
 
+/* A query stays out, whatever it says. */
+static mneme_text shown_url(const struct url *url) {
+    size_t size = url->kind == URL_REMOTE ? strcspn(url->text, "?") : strlen(url->text);
+    return (mneme_text){url->text, size};
+}
+
+static void log_opening(const mneme *m, const struct url *url, int64_t took_us, int status) {
+    if (status)
+        LOG(INFO, API, "store not opened", LOG_TEXT("store", shown_url(url)),
+            LOG_MS("duration_ms", took_us), LOG_ERROR_TYPE(status));
+    else
+        LOG(INFO, API, "store opened", LOG_TEXT("store", shown_url(url)),
+            LOG_BOOL("read_only", m->options.read_only), LOG_BOOL("cached", m->cached != NULL),
+            LOG_BOOL("synced", m->syncer != NULL), LOG_MS("duration_ms", took_us));
+}
+
 int call_open(const char *url, const mneme_options *options, mneme **out, mneme_error *error) {
     mneme_options taken;
     struct url parsed;
@@ -154,9 +171,11 @@ int call_open(const char *url, const mneme_options *options, mneme **out, mneme_
     mneme *m = mem_zalloc(1, sizeof *m);
     if (!m)
         return error_set(error, MNEME_NO_MEMORY, "no memory to open %s", url);
+    int64_t begun_us = clock_monotonic_us();
     m->options = taken;
     m->generation = process_generation();
     int status = handle_open(m, &parsed, error);
+    log_opening(m, &parsed, clock_monotonic_us() - begun_us, status);
     if (status) {
         handle_destroy(m);
         return status;
@@ -170,6 +189,9 @@ int call_close(mneme *m, mneme_error *error) {
     TRY(handle_check(m, error));
     int status = batched_flush(m->queue, error);
     dictionaries_finish(m);
+    struct url url;
+    if (log_is_on(LOG_LAYER_API, MNEME_LOG_INFO) && url_parse(m->path, &url, NULL) == 0)
+        LOG(INFO, API, "store closed", LOG_TEXT("store", shown_url(&url)), LOG_ERROR_TYPE(status));
     if (syncer_stop(m->syncer)) /* else the thread that is still in a request frees it */
         handle_destroy(m);
     return status;

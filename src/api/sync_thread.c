@@ -20,6 +20,7 @@
  * empty: the engine's own commits change the moment, too, but leave nothing there.
  */
 #include "api/sync.h"
+#include "os/log.h"
 
 enum {
     SLICE_US = 50 * 1000,
@@ -143,6 +144,8 @@ static void after_failure(struct worker *w, int status) {
     w->failures++;
     w->blocked = true;
     w->due_us = clock_monotonic_us() + pause;
+    LOG(DEBUG, API, "sync pauses after a failure", LOG_WHOLE("failures", w->failures),
+        LOG_MS("pause_ms", pause), LOG_ERROR_TYPE(status));
     syncer_enter(s);
     if (status == MNEME_UNAUTHORIZED && s->settings.remote.remote.token_file)
         late_feed_forget(s->feed);
@@ -158,6 +161,7 @@ static bool may_be_quiet(const struct worker *w) {
 
 static void take_step(struct worker *w) {
     struct syncer *s = w->s;
+    uint64_t op_before = log_op_begin();
     struct sync_progress did = {0};
     struct store_stats stats = {0};
     (void)store_stats(s->local, &stats, NULL);
@@ -173,6 +177,7 @@ static void take_step(struct worker *w) {
     } else {
         after_failure(w, status);
     }
+    log_op_end(op_before);
 }
 
 /* ---- The thread ---------------------------------------------------------------------------- */

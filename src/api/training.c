@@ -10,6 +10,7 @@
 
 #include "api/calls.h"
 #include "api/dictionaries.h"
+#include "os/log.h"
 
 enum {
     NOTICE_BYTES = 64 << 10, /* of new bodies, before it is looked whether training is due */
@@ -82,9 +83,15 @@ static int train_and_store(mneme *m, mneme_kind kind, const struct slice *sample
                            const char *generation, bool *trained, mneme_error *error) {
     struct dictionary *d = NULL;
     struct training report;
+    int64_t begun_us = clock_monotonic_us();
     *trained = false;
     TRY(dictionary_train(samples, count, dictionary_level(m), &d, &report, error));
     int status = d || *generation ? dictionary_store(m, kind, d, generation, trained, error) : 0;
+    LOG(INFO, API, "training ended", LOG_STRING("kind", kind_name(kind)),
+        LOG_WHOLE("samples", report.samples), LOG_WHOLE("sample_bytes", report.sample_bytes),
+        LOG_WHOLE("dictionary_bytes", d ? dictionary_bytes(d).size : 0),
+        LOG_BOOL("stored", *trained), LOG_MS("duration_ms", clock_monotonic_us() - begun_us),
+        LOG_ERROR_TYPE(status));
     dictionary_drop(d);
     lock_acquire(&m->dictionaries->lock);
     m->dictionaries->looked_us[kind] = 0; /* the next write takes the new one */
@@ -184,7 +191,9 @@ static void train_due(struct dictionaries *d) {
 
 static void *train_thread(void *argument) {
     struct dictionaries *d = argument;
+    uint64_t before = log_op_begin();
     train_due(d);
+    log_op_end(before);
     lock_acquire(&d->lock);
     d->thread_ended = true;
     lock_release(&d->lock);

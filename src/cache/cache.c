@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "cache/cache_impl.h"
+#include "os/log.h"
 
 enum { SHARD_ENTRIES = 1024, SHARD_BYTES = 8 << 20, READS_MAX = 255, READS_HALF = 8 };
 
@@ -90,6 +91,8 @@ int cache_create(const struct cache_options *options, struct cache **out, mneme_
         cache_destroy(cache);
         return status;
     }
+    LOG(DEBUG, CACHE, "cache made", LOG_WHOLE("bytes_max", taken.bytes),
+        LOG_WHOLE("entries_max", taken.entries), LOG_WHOLE("shards", taken.shards));
     *out = cache;
     return 0;
 }
@@ -261,6 +264,7 @@ void cache_clear(struct cache *cache, enum cache_cause cause) {
         }
     }
     cache_filter(cache, everything, NULL, cause);
+    LOG(DEBUG, CACHE, "cache emptied", LOG_BOOL("flood", cause == CACHE_FLOODED));
 }
 
 /* ---- Time --------------------------------------------------------------------------------- */
@@ -317,4 +321,5 @@ void cache_tick(struct cache *cache, uint32_t now) {
     for (size_t i = 0; i <= cache->shard_mask; i++)
         shard_sweep(cache, &cache->shards[i], now - before ? now - before : 1);
     pin_retire(NULL);
+    LOG(TRACE, CACHE, "cache swept", LOG_WHOLE_IF("seconds", before ? now - before : 0));
 }

@@ -7,6 +7,7 @@
 #include <zstd_errors.h>
 
 #include "codec/pack_internal.h"
+#include "os/log.h"
 
 /* What is tried. Sizes are limited to an eighth of the samples, beyond which a dictionary learns
  * them by heart. Segments are zstd's `k`; which is best depends on the size of records. */
@@ -158,6 +159,11 @@ int dictionary_train(const struct slice *samples, size_t count, int level, struc
     int status = 0;
     if (count >= SAMPLES_MIN && found.sample_bytes >= SAMPLE_BYTES_MIN)
         status = trainer_run(&t, &found);
+    LOG(DEBUG, CODEC, "dictionary tried", LOG_WHOLE("samples", count),
+        LOG_WHOLE("sample_bytes", found.sample_bytes),
+        LOG_WHOLE("dictionary_bytes", t.best ? dictionary_bytes(t.best).size : 0),
+        LOG_WHOLE("packed_without", found.without), LOG_WHOLE("packed_with", found.with),
+        LOG_ERROR_TYPE(status));
     if (status == 0) {
         *out = TAKE(t.best);
         if (report)

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "exchange/exchange_impl.h"
+#include "os/log.h"
 
 static const struct format_operations *const formats[] = {&jsonl_format, &tau_bench_format,
                                                           &swe_agent_format, &mcp_memory_format};
@@ -101,6 +102,8 @@ int format_guess(struct slice file, const char *path, const struct format_operat
     if (!best)
         return error_set(error, MNEME_INVALID, "%s: its format cannot be guessed; name one of %s",
                          path, format_names);
+    LOG(DEBUG, EXCHANGE, "format guessed", LOG_STRING("file.path", path),
+        LOG_STRING("format", best->name));
     *out = best;
     return 0;
 }

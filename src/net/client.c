@@ -5,6 +5,7 @@
 
 #include "net/breaker.h"
 #include "net/client.h"
+#include "net/events.h"
 #include "net/pool.h"
 #include "net/retry.h"
 
@@ -24,43 +25,6 @@ struct net_client {
 };
 
 /* ---- Creation ------------------------------------------------------------------------------ */
-
-#define DEFAULT(options, field, value)                                                             \
-    ((options)->field = (options)->field > 0 ? (options)->field : (value))
-
-static void options_fill(struct net_options *o) {
-    DEFAULT(o, pool_max, 8);
-    DEFAULT(o, idle_ms, 30000);
-    DEFAULT(o, age_ms, 600000);
-    DEFAULT(o, acquire_ms, 10000);
-    DEFAULT(o, connect_ms, 5000);
-    DEFAULT(o, total_ms, 30000);
-    DEFAULT(o, stall_ms, 10000);
-    DEFAULT(o, attempts_max, 5);
-    DEFAULT(o, base_ms, 50);
-    DEFAULT(o, cap_ms, 5000);
-    DEFAULT(o, budget_ratio, 0.2);
-    DEFAULT(o, budget_max, 20);
-    DEFAULT(o, breaker_failures, 5);
-    DEFAULT(o, breaker_open_ms, 500);
-    DEFAULT(o, breaker_open_max_ms, 30000);
-}
-
-static int check_options(const struct net_options *options, const struct net_url *url,
-                         mneme_error *error) {
-    if (url->path[0])
-        return error_set(error, MNEME_INVALID, "the server's URL must end with its host or port");
-    if (!url->tls && !url->loopback && !options->allow_plain_http)
-        return error_set(error, MNEME_INVALID,
-                         "%s is not this machine, and plain http sends all in the clear; use "
-                         "https, or allow plain http",
-                         url->origin);
-    if (options->pool_min > options->pool_max)
-        return error_set(error, MNEME_INVALID,
-                         "at least %u connections and at most %u cannot both be", options->pool_min,
-                         options->pool_max);
-    return 0;
-}
 
 static void client_init(struct net_client *client) {
     const struct net_options *o = &client->options;
@@ -87,9 +51,9 @@ int net_client_create(const struct net_options *options, struct net_client **out
                       mneme_error *error) {
     struct net_options filled = *options;
     struct net_url url;
-    options_fill(&filled);
+    net_options_fill(&filled);
     TRY(net_url_parse(options->url, &url, error));
-    TRY(check_options(&filled, &url, error));
+    TRY(net_options_check(&filled, &url, error));
     AUTO_FREE struct net_client *client = mem_zalloc(1, sizeof *client);
     if (!client)
         return error_set(error, MNEME_NO_MEMORY, "no memory for a client of %s", url.origin);
@@ -101,6 +65,9 @@ int net_client_create(const struct net_options *options, struct net_client **out
     filled.url = filled.token = filled.basic = filled.ca_file = NULL;
     client->options = filled;
     client_init(client);
+    LOG(DEBUG, NET, "client made", LOG_STRING("server.address", url.host),
+        LOG_WHOLE("server.port", url.port), LOG_BOOL("tls", url.tls),
+        LOG_WHOLE("pool_max", filled.pool_max));
     *out = TAKE(client);
     return 0;
 }
@@ -150,6 +117,15 @@ static size_t response_max(const struct net_request *request) {
     return request->response_max ? request->response_max : NET_RESPONSE_MAX;
 }
 
+static struct net_ending ending_of(const struct call *call) {
+    return (struct net_ending){.url = &call->client->url,
+                               .request = call->request,
+                               .response = call->response,
+                               .attempts = call->attempts,
+                               .status = call->status,
+                               .reason = call->error.message};
+}
+
 /* Ready for an attempt; the body keeps its block. */
 static void response_reset(struct net_response *response, size_t max) {
     struct buf body = response->body;
@@ -163,7 +139,9 @@ static bool ask_breaker(struct call *call, uint64_t *pass) {
     struct net_client *client = call->client;
     int64_t now_us = client_now(client);
     AUTO_LOCK(held, &client->lock);
+    enum net_breaker_state before = client->breaker.state;
     if (net_breaker_ask(&client->breaker, now_us, pass)) {
+        net_event_breaker(&client->url, before, &client->breaker, now_us);
         client->counters.attempts++;
         return true;
     }
@@ -190,7 +168,9 @@ static void give_pass(struct call *call, uint64_t pass, enum net_pass_end end, i
     struct net_client *client = call->client;
     double chance = end == NET_PASS_FAILURE ? client_chance(client) : 0;
     AUTO_LOCK(held, &client->lock);
+    enum net_breaker_state before = client->breaker.state;
     net_breaker_end(&client->breaker, pass, end, now_us, chance);
+    net_event_breaker(&client->url, before, &client->breaker, now_us);
     if (end == NET_PASS_FAILURE && call->response->status)
         snprintf(client->last_failure, sizeof client->last_failure, "HTTP status %d",
                  call->response->status);
@@ -259,7 +239,10 @@ static enum net_verdict attempt(struct call *call) {
         return NET_FAILED;
     }
     call->attempts++;
-    return perform(call, connection, pass);
+    enum net_verdict verdict = perform(call, connection, pass);
+    const struct net_ending ending = ending_of(call);
+    net_event_attempt(&ending);
+    return verdict;
 }
 
 /* ---- Again? -------------------------------------------------------------------------------- */
@@ -271,6 +254,9 @@ static bool allow_retry(struct net_client *client, int64_t at_us) {
         return false;
     if (!net_budget_spend(&client->budget)) {
         client->counters.retries_refused++;
+        LOG(WARN, NET, "request is not sent again: too many were",
+            LOG_STRING("server.address", client->url.host),
+            LOG_WHOLE("server.port", client->url.port));
         return false;
     }
     client->counters.retries++;
@@ -294,6 +280,8 @@ static bool again(struct call *call, enum net_verdict verdict) {
                            stale ? 0 : client_chance(client));
     if (pause_us >= call->deadline_us - now_us || !allow_retry(client, now_us + pause_us))
         return false;
+    const struct net_ending ending = ending_of(call);
+    net_event_retry(&ending, pause_us);
     if (pause_us > 0)
         client->transport->world->pause(client->transport->world, now_us + pause_us);
     return client_now(client) < call->deadline_us;
@@ -316,6 +304,8 @@ static void call_failed(struct call *call) {
     struct net_client *client = call->client;
     if (call->uncertain && call->request->writes)
         call->status = MNEME_UNCERTAIN;
+    const struct net_ending ending = ending_of(call);
+    net_event_failed(&ending, client_now(client) - call->begun_us);
     if (call->attempts > 1)
         error_prefix(&call->error, call->status, "%s, attempt %u", client->url.origin,
                      call->attempts);
@@ -354,6 +344,7 @@ int net_call(struct net_client *client, const struct net_request *request, net_j
                         .response = response};
     TRY(net_client_check(client, error));
     response_reset(response, response_max(request));
+    uint64_t req_before = log_req_begin();
     call_begin(&call);
     enum net_verdict verdict;
     do
@@ -362,6 +353,7 @@ int net_call(struct net_client *client, const struct net_request *request, net_j
     if (verdict == NET_DONE)
         call.status = 0;
     call_end(&call);
+    log_req_end(req_before);
     if (call.status != 0 && error)
         *error = call.error;
     return call.status;

@@ -1,10 +1,16 @@
 /*
- * client.h - what listening needs of a client.
+ * client.h - between the parts of a client: its options, and what listening needs of it.
  */
 #ifndef MNEME_NET_CLIENT_H
 #define MNEME_NET_CLIENT_H
 
 #include "net/transport.h"
+
+/* Put the defaults where 0 stands. */
+void net_options_fill(struct net_options *options);
+/* MNEME_INVALID: as net_client_create. */
+int net_options_check(const struct net_options *options, const struct net_url *url,
+                      mneme_error *error);
 
 /* 0, or MNEME_FORKED. */
 int net_client_check(const struct net_client *client, mneme_error *error);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "mneme/mneme.h"
+#include "net/events.h"
 #include "net/transport_curl.h"
 
 #define TEXT_OF_(x) #x
@@ -102,7 +103,7 @@ static int header_add(struct curl_connection *c, const char *header, mneme_error
 }
 
 static int headers_build(struct curl_connection *c, const struct net_request *request,
-                         mneme_error *error) {
+                         const char *request_id, mneme_error *error) {
     char line[256];
     static const char *const always[] = {"User-Agent: mneme/" VERSION, "Accept:", "Expect:"};
     for (size_t i = 0; i < COUNT_OF(always); i++)
@@ -116,7 +117,7 @@ static int headers_build(struct curl_connection *c, const struct net_request *re
         TRY(header_add(c, c->transport->authorization, error));
     for (size_t i = 0; i < request->header_count; i++)
         TRY(header_add(c, request->headers[i], error));
-    return 0;
+    return request_id[0] ? header_add(c, request_id, error) : 0;
 }
 
 static void headers_drop(struct curl_connection *c) {
@@ -128,12 +129,13 @@ static void headers_drop(struct curl_connection *c) {
 }
 
 /* Does the list fit the request? Then *key is what it was made from; else what to make it from. */
-static int headers_key(const struct net_request *request, struct buf *key) {
+static int headers_key(const struct net_request *request, const char *request_id, struct buf *key) {
     if (request->content_type)
         buf_append_string(key, request->content_type);
     buf_append_byte(key, 0);
     for (size_t i = 0; i < request->header_count; i++)
         buf_append(key, request->headers[i], strlen(request->headers[i]) + 1);
+    buf_append_string(key, request_id);
     return key->status;
 }
 
@@ -141,7 +143,9 @@ static int set_headers(struct curl_connection *c, const struct net_request *requ
                        mneme_error *error) {
     /* The new key is written behind the old one, in the same block. */
     size_t old = c->header_key.size;
-    if (headers_key(request, &c->header_key) != 0) {
+    char request_id[NET_REQUEST_ID_SIZE];
+    net_request_id_header(request_id);
+    if (headers_key(request, request_id, &c->header_key) != 0) {
         headers_drop(c);
         return error_set(error, MNEME_NO_MEMORY, "no memory for the headers of a request");
     }
@@ -155,7 +159,7 @@ static int set_headers(struct curl_connection *c, const struct net_request *requ
     size_t size = is.size;
     headers_drop(c);
     memmove(c->header_key.data, is.data, size);
-    int status = headers_build(c, request, error);
+    int status = headers_build(c, request, request_id, error);
     if (status == 0 && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers) != CURLE_OK)
         status = no_memory(error);
     if (status != 0)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "net/client.h"
+#include "net/events.h"
 #include "net/listen.h"
 
 struct net_listener {
@@ -57,9 +58,15 @@ int net_listener_run(struct net_listener *listener, const struct net_listening *
     struct net_connection *connection;
     TRY(net_client_check(client, error));
     TRY(transport->operations->connect(transport, &connection, error));
+    uint64_t req_before = log_req_begin();
+    LOG(DEBUG, NET, "listening", LOG_STRING("server", net_client_origin(client)));
     int status = transport->operations->listen(connection, &attempt, &response, listening,
                                                listener->stop_fd, error);
     transport->operations->close(connection);
+    LOG(DEBUG, NET, "listening ended", LOG_STRING("server", net_client_origin(client)),
+        LOG_WHOLE_IF("http.response.status_code", response.status),
+        LOG_WHOLE("http.response.size", response.bytes_down), LOG_ERROR_TYPE(status));
+    log_req_end(req_before);
     net_client_count(client, &response, &attempt);
     if (status == 0 && response.status)
         status = judge(listening, &response, error);

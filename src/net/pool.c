@@ -2,6 +2,7 @@
  * pool.c - kept connections and the queue for them.
  */
 #include "net/pool.h"
+#include "os/log.h"
 
 struct net_waiter {
     struct net_waiter *next;
@@ -202,11 +203,14 @@ int net_pool_acquire(struct net_pool *pool, int64_t deadline_us, struct net_conn
         take(pool, now_us, deadline_us < limit_us ? deadline_us : limit_us, &c, wait_us, &doomed);
     lock_release(&pool->lock);
     close_all(pool, doomed);
-    if (!served)
+    if (!served) {
+        LOG(WARN, NET, "no connection became free", LOG_WHOLE("pool_max", pool->options.max),
+            LOG_MS("wait_ms", *wait_us));
         return error_set(error, MNEME_UNAVAILABLE,
                          "none of the %u connections became free within %lld ms; let more be "
                          "opened, or wait longer",
                          pool->options.max, (long long)(*wait_us / 1000));
+    }
     if (!c) {
         int status = transport->operations->connect(transport, &c, error);
         if (status != 0) {

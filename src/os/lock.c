@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "os/log.h"
 #include "os/os.h"
 
 #ifdef MNEME_ASSERTS
@@ -130,9 +131,11 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument, mneme_
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed)
-        return error_set_errno(error, failed, "cannot start a thread");
-    return 0;
+    LOG(TRACE, OS, "thread started", LOG_BOOL("ok", failed == 0));
+    if (!failed)
+        return 0;
+    LOG(ERROR, OS, "no thread could be started", LOG_ERROR_TYPE(status_from_errno(failed)));
+    return error_set_errno(error, failed, "cannot start a thread");
 }
 
 /* Counted up in every child by the handler below. */

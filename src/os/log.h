@@ -50,7 +50,7 @@ enum log_field_type {
 };
 
 struct log_field {
-    const char *name; /* as OpenTelemetry has it, where it has one */
+    const char *name; /* as OpenTelemetry has it, where it has one; NULL: the field is left out */
     enum log_field_type type;
     union {
         int64_t whole; /* of LOG_TYPE_MS: microseconds */
@@ -71,13 +71,16 @@ static inline mneme_text log_text_of(const char *s) { return (mneme_text){s, s ?
 /* A text with its size; any bytes will do. */
 #define LOG_TEXT(name_, value)                                                                     \
     { .name = (name_), .type = LOG_TYPE_TEXT, .as.text = (value) }
-/* A string; NULL is written as an empty one. */
 #define LOG_STRING(name_, value) LOG_TEXT(name_, log_text_of(value))
 /* A const mneme_id *. */
 #define LOG_ID(name_, value)                                                                       \
     { .name = (name_), .type = LOG_TYPE_ID, .as.id = (value) }
-/* The name of a mneme_status that is not 0. */
-#define LOG_ERROR_TYPE(status) LOG_STRING("error.type", mneme_status_name(status))
+/* Left out where there is nothing to say: the number 0, NULL. */
+#define LOG_WHOLE_IF(name_, value) LOG_WHOLE((value) ? (name_) : NULL, value)
+#define LOG_STRING_IF(name_, value) LOG_STRING((value) ? (name_) : NULL, value)
+/* The name of a mneme_status; left out for 0. */
+#define LOG_ERROR_TYPE(status)                                                                     \
+    LOG_STRING_IF("error.type", (status) ? mneme_status_name(status) : NULL)
 
 /* The level of each layer, and behind them the highest of all. */
 extern _Atomic(uint8_t) log_levels[LOG_LAYER_COUNT + 1];
@@ -115,6 +118,15 @@ extern THREAD_LOCAL struct log_scope log_scope;
 /* Numbers for them, each given once in a process. */
 uint64_t log_next_op(void);
 uint64_t log_next_req(void);
+
+/* A round of background work is numbered like a call. Within a call it is part of that. */
+static inline uint64_t log_op_begin(void) {
+    uint64_t before = log_scope.op;
+    if (log_is_on_anywhere() && before == 0)
+        log_scope.op = log_next_op();
+    return before;
+}
+static inline void log_op_end(uint64_t before) { log_scope.op = before; }
 
 /* Put another request under way, and what was there back. Both are nothing while nobody logs. */
 static inline uint64_t log_req_begin(void) {

@@ -209,6 +209,8 @@ size_t log_line_write(mneme_log_format format, const struct log_head *head,
     put_head(&line, head);
     for (; fields->type != LOG_END; fields++) {
         size_t before = line.size;
+        if (!fields->name)
+            continue;
         put_field(&line, fields);
         if (line.full) { /* a whole field or nothing: half a JSON string is no JSON */
             line.size = before;

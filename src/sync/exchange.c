@@ -82,7 +82,8 @@ static int exchange(struct sync *s, enum purpose purpose, struct feed_answer *an
     return 0;
 }
 
-static int fenced(mneme_error *error) {
+static int fenced(const struct sync *s, mneme_error *error) {
+    LOG(WARN, SYNC, "lease lost: another worker has gone on", LOG_WHOLE("fence", s->fence));
     return error_set(error, MNEME_LOCKED,
                      "another worker of this store has gone on meanwhile; this one stops");
 }
@@ -95,7 +96,7 @@ static int judge(struct sync *s, const struct feed_answer *answer, bool *met, mn
         uint64_t fence = s->fence;
         TRY(lease_hold(s, error));
         if (s->fence != fence)
-            return fenced(error);
+            return fenced(s, error);
     }
     *met = answer->verdict != FEED_OK;
     return *met ? meet_begin(s, answer, error) : 0;
@@ -165,6 +166,7 @@ int exchange_confirm(struct sync *s, bool *met, mneme_error *error) {
 static void *fly(void *argument) {
     struct flight *f = argument;
     struct sync *s = f->sync;
+    log_scope = f->scope;
     f->status = feed_exchange(s->options.feed, &f->request, &f->answer, &f->error);
     f->ended_us = wall_us(s);
     return NULL;
@@ -172,6 +174,7 @@ static void *fly(void *argument) {
 
 void flight_begin(struct sync *s, struct flight *f, const struct feed_answer *behind) {
     f->sync = s;
+    f->scope = log_scope;
     request_make(s, TALK, &f->request);
     f->request.from = behind ? behind->cursor : 0;
     f->request.pushes = f->out.pushes;
@@ -207,6 +210,10 @@ int flight_finish(struct sync *s, struct flight *f, bool *met, mneme_error *erro
         return f->status;
     }
     answer_take(s, &f->request, f->begun_us, f->ended_us, &f->answer);
+    LOG(DEBUG, SYNC, "request answered", LOG_WHOLE("pushes", f->request.push_count),
+        LOG_WHOLE("records", f->answer.records.count), LOG_WHOLE("cursor", f->answer.cursor),
+        LOG_WHOLE("head", f->answer.head), LOG_BOOL("more", f->answer.more),
+        LOG_MS("duration_ms", f->ended_us - f->begun_us));
     return judge(s, &f->answer, met, error);
 }
 

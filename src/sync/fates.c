@@ -60,6 +60,8 @@ static int settle_refused(const struct feed_push *push, const struct stored_reco
     const struct stored_record *sent = push->record;
     char text[SHARED_REASON_MAX];
     struct slice reason;
+    LOG(WARN, SYNC, "the remote refuses a record", LOG_STRING("kind", kind_name(sent->kind)),
+        LOG_ID("id", &sent->id), LOG_ERROR_TYPE(push->error.code));
     snprintf(text, sizeof text, "%s%s", held_refused, push->error.message);
     if (arena_copy(&w->arena, slice_of_string(text), &reason))
         return no_memory(error);

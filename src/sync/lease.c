@@ -71,6 +71,8 @@ static bool lease_runs(const struct sync *s, int64_t now_us) {
 
 static int taken(const struct sync *s, int64_t now_us, mneme_error *error) {
     int64_t left = (s->state.lease_until_us - now_us) / 1000;
+    LOG(DEBUG, SYNC, "lease is held by another", LOG_STRING("worker", s->state.worker),
+        LOG_MS("left_ms", s->state.lease_until_us - now_us));
     return error_set(error, MNEME_LOCKED,
                      "%s syncs this store; when it stops, another can begin in %lld ms",
                      s->state.worker[0] ? s->state.worker : "another process", (long long)left);
@@ -123,9 +125,15 @@ int lease_hold(struct sync *s, mneme_error *error) {
         TRY(write_state(s, &next, is_new ? s->fence + 1 : s->fence, &lost, error));
         /* Who had it may have ended in an exchange. */
         s->unsure = s->unsure || (!ours && !is_new);
-        if (!lost)
-            return 0;
+        if (lost)
+            continue;
+        if (ours)
+            LOG(DEBUG, SYNC, "lease renewed", LOG_WHOLE("fence", s->fence));
+        else
+            LOG(INFO, SYNC, "lease taken", LOG_WHOLE("fence", s->fence), LOG_BOOL("first", is_new));
+        return 0;
     }
+    LOG(WARN, SYNC, "lease not taken: several processes want it", LOG_WHOLE("rounds", ROUNDS));
     return error_set(error, MNEME_LOCKED,
                      "several processes want to sync this store at once; the "
                      "next try will tell which of them does");
@@ -140,4 +148,5 @@ void lease_release(struct sync *s) {
     next.lease_until_us = 0;
     next.worker[0] = 0;
     (void)write_state(s, &next, s->fence, &lost, NULL);
+    LOG(DEBUG, SYNC, "lease given back", LOG_WHOLE("fence", s->fence));
 }

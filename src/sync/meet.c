@@ -125,6 +125,15 @@ static int take_back(struct sync *s, struct marked *page, struct writes *w,
     return 0;
 }
 
+static const char *verdict_name(enum feed_verdict verdict) {
+    static const char *const names[] = {[FEED_OK] = "ok",
+                                        [FEED_OTHER_EPOCH] = "made anew",
+                                        [FEED_UNKNOWN] = "does not know us",
+                                        [FEED_OTHER_TAG] = "set back",
+                                        [FEED_FENCED] = "we were set back"};
+    return names[verdict];
+}
+
 int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *error) {
     AUTO_SYNC_WRITES struct writes w = {0};
     bool away = answer->verdict == FEED_UNKNOWN && s->state.cursor < answer->floor;
@@ -143,6 +152,8 @@ int meet_begin(struct sync *s, const struct feed_answer *answer, mneme_error *er
     next.cursor = next.told_cursor = 0;
     next.told_us = 0;
     TRY(writes_apply(s, &w, &next, &raced, error));
+    LOG(WARN, SYNC, "the remote is not as it was left: all is compared",
+        LOG_STRING("why", verdict_name(answer->verdict)), LOG_BOOL("away_too_long", away));
     s->unsure = false; /* these tags were never sent */
     s->current_us = 0;
     return 0;
@@ -234,6 +245,8 @@ int meet_end(struct sync *s, struct sync_progress *progress, mneme_error *error)
         TRY(each_page(s, MARK_BASE, false, send_again, progress, error));
         TRY(each_page(s, MARK_CLEAN, false, send_again, progress, error));
     }
+    LOG(INFO, SYNC, "all was compared with the remote", LOG_WHOLE("merged", progress->merged),
+        LOG_WHOLE("superseded", progress->superseded));
     struct sync_state next = s->state;
     next.phase = PHASE_IN_STEP;
     s->rescan = true;

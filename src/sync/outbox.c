@@ -183,6 +183,8 @@ static int gather_record(struct sync *s, struct outgoing *out, size_t i, struct 
         if (m)
             m->shared.reason = slice_of_string(reason);
         out->held++;
+        LOG(DEBUG, SYNC, "a record stays here", LOG_STRING("kind", kind_name(mine->kind)),
+            LOG_ID("id", &mine->id), LOG_STRING("why", reason));
         return 0;
     }
     mneme_version version = bound_version(s, mine, outgoing_base(out, mark));

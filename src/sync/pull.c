@@ -289,6 +289,9 @@ static int write_losses(struct plan *plan, const struct item *item, struct write
         if (!item->losses[i].any || item->ignored)
             continue;
         progress->superseded++;
+        LOG(WARN, SYNC, "an edit was overruled and is kept as a conflict",
+            LOG_STRING("kind", kind_name(item->kind)), LOG_ID("id", &item->id),
+            LOG_BOOL("ours", item->losses[i].mine));
         TRY(write_superseded(plan, item, i, w, error));
     }
     return 0;

@@ -267,14 +267,34 @@ static void note_error(struct sync *s, int status, const mneme_error *error) {
     (void)writes_apply(s, &w, &next, &raced, NULL);
 }
 
+static void log_step(const struct sync_progress *p, int64_t took_us, int status) {
+    bool moved = p->pushed || p->pulled || p->merged || p->superseded || p->held;
+    mneme_log_level level = status && status != MNEME_LOCKED ? MNEME_LOG_WARN
+                            : moved                          ? MNEME_LOG_INFO
+                                                             : MNEME_LOG_DEBUG;
+    const struct log_field fields[] = {LOG_WHOLE("pushed", p->pushed),
+                                       LOG_WHOLE("pulled", p->pulled),
+                                       LOG_WHOLE("merged", p->merged),
+                                       LOG_WHOLE("superseded", p->superseded),
+                                       LOG_WHOLE("held", p->held),
+                                       LOG_BOOL("more", p->more),
+                                       LOG_MS("duration_ms", took_us),
+                                       LOG_ERROR_TYPE(status),
+                                       {.type = LOG_END}};
+    if (log_is_on(LOG_LAYER_SYNC, level))
+        log_emit(level, LOG_LAYER_SYNC, status ? "exchange failed" : "exchange ended", fields);
+}
+
 int sync_step(struct sync *s, bool quiet, struct sync_progress *out, mneme_error *error) {
     mneme_error text = {0};
     struct sync_progress progress = {0};
+    int64_t begun_us = boot_us(s);
     int status = lease_hold(s, &text);
     if (status == 0)
         status = scope_check(s, &text);
     if (status == 0)
         status = step(s, quiet, &progress, &text);
+    log_step(&progress, boot_us(s) - begun_us, status);
     if (status) {
         s->rescan = true;
         note_error(s, status, &text);

@@ -8,6 +8,7 @@
 #ifndef MNEME_SYNC_IMPL_H
 #define MNEME_SYNC_IMPL_H
 
+#include "os/log.h"
 #include "sync/merge.h"
 #include "sync/state.h"
 
@@ -174,6 +175,7 @@ struct flight {
     pthread_t thread;
     int status; /* of the exchange, with the error */
     mneme_error error;
+    struct log_scope scope; /* of who began it */
 };
 /* Of one that is under way: wait for its end, and note that what was sent may be there. */
 void flight_fini(struct flight *flight);

@@ -139,8 +139,9 @@ static void os_log__logfmt_has_head_and_typed_fields(void **state) {
     assert_string_equal(
         line_of(MNEME_LOG_LOGFMT,
                 FIELDS(LOG_WHOLE("n", -7), LOG_BOOL("reused", true), LOG_MS("duration_ms", 1234567),
-                       LOG_STRING("path", "/v3/pipeline"), LOG_STRING("none", NULL),
-                       LOG_ID("id", &some_id), LOG_ERROR_TYPE(MNEME_UNAVAILABLE))),
+                       LOG_STRING("path", "/v3/pipeline"), LOG_STRING("none", ""),
+                       LOG_ID("id", &some_id), LOG_ERROR_TYPE(MNEME_UNAVAILABLE), LOG_ERROR_TYPE(0),
+                       LOG_WHOLE_IF("zero", 0), LOG_STRING_IF("null", NULL))),
         "ts=2026-11-22T08:00:00.000042Z level=warn layer=net msg=\"will try again\" pid=12 tid=34 "
         "op=11 req=5 n=-7 reused=true duration_ms=1234.567 path=/v3/pipeline none=\"\" "
         "id=01890a5d-ac96-774b-bcce-b302099a8057 error.type=MNEME_UNAVAILABLE");

@@ -16,6 +16,7 @@
  * ended. A ticket is its entry's number.
  */
 #include "store/batched.h"
+#include "os/log.h"
 #include "os/os.h"
 #include "store/store_impl.h"
 
@@ -205,6 +206,8 @@ static void lead(struct batched *b) {
     int64_t started = clock_monotonic_us();
     int status = commit_entries(b, first, count);
     int64_t took = clock_monotonic_us() - started;
+    LOG(DEBUG, STORE, "group committed", LOG_WHOLE("batches", count),
+        LOG_WHOLE("waited_for", waited), LOG_MS("duration_ms", took), LOG_ERROR_TYPE(status));
     lock_acquire(&b->lock);
     b->committing = false;
     b->commit_us = took;
@@ -256,6 +259,12 @@ static int batched_apply(struct store *store, struct batch *const *batches, size
 
 /* ---- Batches that nobody waits for --------------------------------------------------------- */
 
+static void lead_as_work(struct batched *b) {
+    uint64_t before = log_op_begin();
+    lead(b);
+    log_op_end(before);
+}
+
 static void *flusher_run(void *argument) {
     struct batched *b = argument;
     lock_acquire(&b->lock);
@@ -266,7 +275,7 @@ static void *flusher_run(void *argument) {
         }
         int64_t due = b->front->arrived_us + (int64_t)b->options.interval_ms * 1000;
         if (b->queued >= b->options.operations || clock_monotonic_us() >= due)
-            lead(b);
+            lead_as_work(b);
         else
             (void)signal_wait(&b->work, &b->lock, due);
     }

@@ -11,6 +11,7 @@
  *      the moment another one than M: the next reader comes here again.
  * Readers that come meanwhile wait at 3 for the lock, and then find that they are in step.
  */
+#include "os/log.h"
 #include "store/cached/cached_impl.h"
 
 /* More changes than these at once are not worth a look at each. */
@@ -60,8 +61,11 @@ static int drop_if_flooded(struct cached *c, bool *flood, mneme_error *error) {
     struct store_stats stats;
     TRY(store_stats(c->below, &stats, error));
     *flood = stats.changes - c->last_change > FLOOD;
-    if (*flood)
-        drop_everything(c, stats.changes);
+    if (!*flood)
+        return 0;
+    LOG(INFO, STORE, "caches emptied, for much was changed elsewhere",
+        LOG_WHOLE("changes", stats.changes - c->last_change));
+    drop_everything(c, stats.changes);
     return 0;
 }
 
@@ -74,6 +78,8 @@ static int take_page(struct cached *c, size_t *count, mneme_error *error) {
         lists_drop(c, changes.records, changes.count);
         c->last_change = changes.records[changes.count - 1].change;
     }
+    LOG(TRACE, STORE, "changes reached the caches", LOG_WHOLE("changes", changes.count),
+        LOG_WHOLE("last_change", c->last_change));
     *count = changes.count;
     return 0;
 }

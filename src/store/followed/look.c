@@ -36,6 +36,7 @@
  * 11. The store is closed during L: the thread ends after the request that is under way, and what
  *     that brings is left.
  */
+#include "os/log.h"
 #include "store/followed/followed_impl.h"
 
 enum { PAGE = 512, BACKOFF_MAX_US = 30000000, DOUBLINGS_MAX = 20 };
@@ -185,6 +186,8 @@ static int look_once(struct followed *f, mneme_error *error) {
     bool lost = look.has_witness && (look.usurped || !(look.seen || look.explained));
     TRY(look_for_return(f, &look, &lost, error));
     while (lost || flood) {
+        LOG(WARN, STORE, "the change log is followed anew", LOG_BOOL("replaced", lost),
+            LOG_BOOL("flood", flood), LOG_WHOLE("changes", look.read));
         TRY(begin_behind(f, &look, lost, error));
         TRY(read_pages(f, &look, &flood, error));
         lost = false;
@@ -199,7 +202,13 @@ static void look_now(struct followed *f) {
     uint64_t number = ++looks->begun;
     looks->under_way = true;
     lock_release(&f->lock);
+    uint64_t op_before = log_op_begin();
     int status = look_once(f, &error);
+    if (status)
+        LOG(WARN, STORE, "changes of others could not be read", LOG_ERROR_TYPE(status));
+    else
+        LOG(TRACE, STORE, "changes of others were read", LOG_WHOLE("look", number));
+    log_op_end(op_before);
     lock_acquire(&f->lock);
     looks->under_way = false;
     looks->ended = number;

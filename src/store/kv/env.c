@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/log.h"
 #include "store/kv/kv_impl.h"
 
 static const uint64_t MAP_DEFAULT = UINT64_C(16) << 30;
@@ -174,6 +175,9 @@ static int env_open_lmdb(struct kv_env *env, mneme_error *error) {
     env->mdb = mdb;
     int dead = 0;
     mdb_reader_check(mdb, &dead);
+    if (dead)
+        LOG(WARN, STORE, "slots of readers that died were cleared",
+            LOG_STRING("file.path", env->path), LOG_WHOLE("readers", dead));
     return 0;
 }
 
@@ -247,6 +251,9 @@ static int env_open_new(const char *path, const struct kv_options *options,
         return status;
     }
     kv_moment_open(env);
+    LOG(DEBUG, STORE, "file opened", LOG_STRING("file.path", path),
+        LOG_WHOLE("map_bytes", env->map_bytes), LOG_BOOL("read_only", no_write),
+        LOG_WHOLE("format", env->format));
     *out = env;
     return 0;
 }
@@ -260,6 +267,7 @@ static int env_prepare(const char *path, const struct kv_options *options, struc
     TRY(place_inspect(path, &rules, info, error));
     if (info->type == PATH_ABSENT) {
         TRY(kv_make(path, error));
+        LOG(INFO, STORE, "file made", LOG_STRING("file.path", path));
         TRY(path_inspect(path, info, error));
     }
     TRY(kv_preflight(path, info, error));
@@ -346,6 +354,8 @@ int kv_env_reopen(struct kv_env *env, mneme_error *error) {
     int status = env_join(env, error);
     if (status)
         env_shut(env);
+    LOG(WARN, STORE, "file opened again after a failure", LOG_STRING("file.path", env->path),
+        LOG_ERROR_TYPE(status));
     return status;
 }
 
@@ -354,11 +364,15 @@ int kv_env_reopen(struct kv_env *env, mneme_error *error) {
 int kv_env_resize(struct kv_env *env, uint64_t bytes) {
     MDB_envinfo info;
     shared_lock_acquire_write(&env->gate);
+    uint64_t before = env->map_bytes;
     int rc = env->mdb ? mdb_env_set_mapsize(env->mdb, bytes) : 0;
     if (rc)
         env_shut(env);
     else if (env->mdb && mdb_env_info(env->mdb, &info) == 0)
         env->map_bytes = info.me_mapsize;
+    LOG(INFO, STORE, "map grown", LOG_STRING("file.path", env->path),
+        LOG_WHOLE("from_bytes", before), LOG_WHOLE("to_bytes", env->map_bytes),
+        LOG_BOOL("ok", rc == 0));
     shared_lock_release(&env->gate);
     return rc;
 }

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "os/log.h"
 #include "store/kv/kv_impl.h"
 
 enum { READERS_CHECK_US = 10 * 1000 * 1000 };
@@ -69,14 +70,21 @@ int kv_readers_check(struct kv_env *env, mneme_error *error) {
     env->stale_checked_pages = info.me_last_pgno;
     int dead = 0;
     mdb_reader_check(env->mdb, &dead);
+    if (dead)
+        LOG(WARN, STORE, "slots of readers that died were cleared",
+            LOG_STRING("file.path", env->path), LOG_WHOLE("readers", dead));
     struct oldest_reader oldest = {0};
     mdb_reader_list(env->mdb, reader_line, &oldest);
     uint64_t pinned = oldest.txn ? pinned_bytes(env, oldest.txn, stat.ms_psize) : 0;
     env->stale = pinned > env->max_stale_bytes;
-    if (env->stale)
-        return error_set(error, MNEME_LOCKED,
-                         "process %ld stopped in the middle of a read and pins %llu MiB of old "
-                         "data; continue or end it, then write again",
-                         oldest.pid, (unsigned long long)(pinned >> 20));
-    return 0;
+    LOG(TRACE, STORE, "readers looked at", LOG_WHOLE("oldest.pid", oldest.pid),
+        LOG_WHOLE("pinned_bytes", pinned));
+    if (!env->stale)
+        return 0;
+    LOG(WARN, STORE, "a stopped reader pins old pages", LOG_STRING("file.path", env->path),
+        LOG_WHOLE("reader.pid", oldest.pid), LOG_WHOLE("pinned_bytes", pinned));
+    return error_set(error, MNEME_LOCKED,
+                     "process %ld stopped in the middle of a read and pins %llu MiB of old "
+                     "data; continue or end it, then write again",
+                     oldest.pid, (unsigned long long)(pinned >> 20));
 }

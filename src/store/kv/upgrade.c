@@ -3,6 +3,7 @@
  * kind. One transaction, at the first opening for writing; so there is never half of it. Who has
  * the file open with an older mneme reads on, and is refused at its next write or opening.
  */
+#include "os/log.h"
 #include "store/kv/kv_impl.h"
 
 int kv_open_marks(MDB_txn *txn, unsigned flags, struct kv_mark_tables *out) {
@@ -41,6 +42,8 @@ static int upgrade_alone(struct kv_env *env, mneme_error *error) {
     rc = mdb_txn_commit(txn);
     if (rc)
         return kv_fail(error, rc, "cannot raise the store to the format of this mneme");
+    LOG(INFO, STORE, "format raised", LOG_STRING("file.path", env->path),
+        LOG_WHOLE("from", env->format), LOG_WHOLE("to", KV_FORMAT));
     env->marks = tables;
     env->format = KV_FORMAT;
     return 0;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "os/log.h"
 #include "store/kv/write_impl.h"
 
 /* What a mutation got, kept aside until the commit has succeeded. */
@@ -443,6 +444,8 @@ static void apply_all(struct writer *w, struct batch *const *batches, size_t cou
         if (code && kv_write_recover(w->env, code, &error))
             continue;
         if (code && commit_is_in(w->env, batches, count, done, results)) {
+            LOG(WARN, STORE, "a commit that failed is in the file all the same",
+                LOG_STRING("file.path", w->env->path), LOG_WHOLE("lmdb.code", code));
             publish(batches, count, done, results);
             return;
         }

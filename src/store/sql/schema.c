@@ -34,6 +34,7 @@
  *     trigger of mneme_end, which takes up to 1,000 at once, and none behind an exchange with many
  *     pushes, unless 8,000 wait. Who asks by attribute looks through those that wait (query.c).
  */
+#include "os/log.h"
 #include "store/sql/sql_impl.h"
 
 static const char *const format_1[] = {
@@ -384,6 +385,9 @@ int schema_open(struct sql_driver *driver, const struct sql_options *options,
         mneme_error text;
         int status = migrate(driver, &migrations[before], before, &text);
         TRY(look(driver, &found, error));
+        LOG(INFO, STORE, before ? "tables changed" : "tables made",
+            LOG_STRING("driver", driver->operations->name), LOG_WHOLE("from", before),
+            LOG_WHOLE("to", found.format), LOG_ERROR_TYPE(status));
         if (status && (!found.there || found.format == before)) {
             if (error)
                 *error = text;

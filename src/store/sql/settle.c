@@ -11,6 +11,7 @@
  *
  * Not settled is what a process leaves behind that ends in between.
  */
+#include "os/log.h"
 #include "store/sql/sql_impl.h"
 
 void settle_later(struct sql *s, const uint8_t id[SQL_TRANSACTION_ID]) {
@@ -70,6 +71,8 @@ int settle(struct sql *s, mneme_error *error) {
         return 0;
     size_t count = copy_ids(s, ids);
     int status = run(s, ids, count, error);
+    LOG(WARN, STORE, "writes without an answer are settled", LOG_WHOLE("writes", count),
+        LOG_ERROR_TYPE(status));
     if (status == 0) {
         forget(s, ids, count);
         return 0;

@@ -7,6 +7,7 @@
  * error is {"error":text}, {"message":text,"code":text} or plain text, in protobuf too.
  */
 #include "codec/json.h"
+#include "os/log.h"
 #include "store/sql/hrana/server.h"
 
 enum { EXCERPT_SIZE = 200 };
@@ -155,6 +156,8 @@ static enum net_verdict judge_refusal(struct hrana_exchange *x, const struct net
     refusal_text(response, text);
     x->step_down = refusal != &stream_gone && may_step_down(x, response);
     if (refusal == &stream_gone) {
+        LOG(DEBUG, STORE, "the server dropped its streams",
+            LOG_WHOLE("http.response.status_code", response->status));
         AUTO_LOCK(held, &x->server->lock);
         hrana_streams_forget(&x->server->streams);
     }

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "os/log.h"
 #include "store/sql/hrana/base64.h"
 #include "store/sql/hrana/encode.h"
 #include "store/sql/hrana/server.h"
@@ -106,6 +107,9 @@ static int ask(struct hrana_server *server, const struct hrana_call *call, enum 
     bool told =
         status == 0 && response.status < 500 && response.status != 408 && response.status != 429;
     *out = told && response.status == 200 ? HRANA_V3_PROTO : HRANA_V3_JSON;
+    LOG(DEBUG, STORE, "encoding chosen",
+        LOG_STRING("encoding", *out == HRANA_V3_PROTO ? "protobuf" : "json"),
+        LOG_BOOL("told", told), LOG_ERROR_TYPE(status));
     AUTO_LOCK(held, &server->lock);
     server->asked = told ? HRANA_ASKED : HRANA_UNASKED;
     if (told)
@@ -227,6 +231,8 @@ int hrana_server_run(struct hrana_server *server, struct hrana_call *call, mneme
     while (status && x.step_down) {
         stepped_down = true;
         x.speech++;
+        LOG(INFO, STORE, "an older protocol is tried",
+            LOG_STRING("url.path", server->paths[x.speech]));
         status = exchange(&x, &body, time_left_ms(deadline_us), &response, error);
     }
     if (status)
