@@ -70,19 +70,21 @@ class Server:
 
 
 class Counter(http.server.ThreadingHTTPServer):
-    """Stands in front of a server and remembers what it was asked: ["POST /v3/pipeline", …]."""
+    """Stands in front of a server and remembers what it was asked: ["POST /v3/pipeline", …], and
+    the x-request-id of each (None: none)."""
 
     daemon_threads = True
 
     def __init__(self, port):
         counter = self
-        self.requests = []
+        self.requests, self.request_ids = [], []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def forward(self):
                 counter.requests.append(f"{self.command} {self.path}")
+                counter.request_ids.append(self.headers.get("x-request-id"))
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 to = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 to.request(self.command, self.path, body, dict(self.headers))
