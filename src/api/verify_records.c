@@ -6,6 +6,7 @@
 #include "api/calls.h"
 #include "api/handle.h"
 #include "api/remote.h"
+#include "os/log.h"
 
 enum { VERIFY_PAGE = 500 };
 
@@ -116,6 +117,8 @@ int call_verify_records(mneme *m, mneme_finding *finding, void *context,
     int status = m->driver && !m->far ? check_file(&check, error) : 0;
     if (status == 0)
         status = check_records(&check, error);
+    LOG(INFO, API, "records checked", LOG_WHOLE("records", check.report.records),
+        LOG_WHOLE("findings", check.report.findings), LOG_ERROR_TYPE(status));
     if (report)
         *report = check.report;
     TRY(status);

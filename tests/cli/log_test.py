@@ -185,7 +185,7 @@ class Canaries(LogCase, SqldCase):
         self.good("tag", "add", number, c())
         self.good("episode", "complete", number, "--outcome", "success", "--reward", "1",
                   "--insight", c(), "--worked", c(), "--improve", c(), "--verdict", c(),
-                  "--reason", c(), "--done", c(), "--failed", c(), "--artifact", c(), "--reward-part", "part=1")
+                  "--reason", c(), "--done", c(), "--failed", c(), "--artifact", c())
         self.good("pattern", "put", "--type", "context", "--name", c(), "--description", c())
         self.good("heuristic", "put", "--condition", c(), "--action", c(), "--confidence", "0.5")
         return number
@@ -195,7 +195,8 @@ class Canaries(LogCase, SqldCase):
         self.good("init")
         number = self.write_all_kinds()
         for command in (["query"], ["query", "--meta", f"key={self.content()}"],
-                        ["pattern", "list"], ["episode", "show", number], ["--json", "episode", "show", number],
+                        ["pattern", "list"], ["episode", "show", number],
+                        ["--json", "episode", "show", number],
                         ["train"], ["export", "--force", "--output", self.directory / "all.jsonl"],
                         ["import", self.directory / "all.jsonl"]):
             self.good(*command)

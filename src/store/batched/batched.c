@@ -141,8 +141,11 @@ static void entry_end(struct batched *b, struct entry *entry, int status) {
         signal_one(&entry->turn);
         return;
     }
-    if (entry->batch.status)
+    if (entry->batch.status) {
+        LOG(ERROR, STORE, "a queued write failed", LOG_BOOL("ticketed", entry->ticketed),
+            LOG_WHOLE("ticket", entry->number), LOG_ERROR_TYPE(entry->batch.status));
         remember_failure(b, entry, &entry->batch.error);
+    }
     struct arena arena = entry->arena; /* the entry lies in it */
     arena_fini(&arena);
 }

@@ -350,8 +350,9 @@ int kv_env_reopen(struct kv_env *env, mneme_error *error) {
     TRY(path_inspect(env->path, &now, error));
     if (now.inode != env->inode || now.device != env->device_number)
         return kv_env_gone(env, error); /* LMDB would make a file that is not there */
-    TRY(env_open_lmdb(env, error));
-    int status = env_join(env, error);
+    int status = env_open_lmdb(env, error);
+    if (status == 0)
+        status = env_join(env, error);
     if (status)
         env_shut(env);
     LOG(WARN, STORE, "file opened again after a failure", LOG_STRING("file.path", env->path),
@@ -370,7 +371,7 @@ int kv_env_resize(struct kv_env *env, uint64_t bytes) {
         env_shut(env);
     else if (env->mdb && mdb_env_info(env->mdb, &info) == 0)
         env->map_bytes = info.me_mapsize;
-    LOG(INFO, STORE, "map grown", LOG_STRING("file.path", env->path),
+    LOG(INFO, STORE, "map resized", LOG_STRING("file.path", env->path),
         LOG_WHOLE("from_bytes", before), LOG_WHOLE("to_bytes", env->map_bytes),
         LOG_BOOL("ok", rc == 0));
     shared_lock_release(&env->gate);

@@ -1,6 +1,7 @@
 /*
  * hrana.c - the driver: which server a program goes to, and the replica's rules.
  */
+#include "os/log.h"
 #include "store/sql/hrana/hrana_impl.h"
 
 static struct hrana *hrana_of(struct sql_driver *driver) { return (struct hrana *)(void *)driver; }
@@ -38,9 +39,13 @@ static bool run_on_replica(struct hrana *hrana, const struct sql_program *progra
                               .total_ms = hrana->replica_wait_ms,
                               .attempts_max = 1,
                               .answer.results = results};
-    bool done = hrana_server_run(&hrana->replica, &call, NULL) == 0;
+    int status = hrana_server_run(&hrana->replica, &call, NULL);
+    bool done = status == 0;
     if (done)
         note_index(hrana, 0, call.answer.replication_index);
+    else
+        LOG(WARN, STORE, "the replica does not answer: the primary is asked",
+            LOG_ERROR_TYPE(status));
     AUTO_LOCK(held, &hrana->lock);
     hrana->counters.replica_reads += done;
     hrana->counters.replica_fallbacks += !done;

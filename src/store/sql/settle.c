@@ -20,6 +20,7 @@ void settle_later(struct sql *s, const uint8_t id[SQL_TRANSACTION_ID]) {
     if (count == SQL_UNSETTLED_MAX) /* the oldest is the least likely to be on its way still */
         memmove(s->unsettled[0], s->unsettled[1], (--count) * sizeof s->unsettled[0]);
     memcpy(s->unsettled[count], id, SQL_TRANSACTION_ID);
+    LOG(WARN, STORE, "a write got no answer", LOG_WHOLE("unsettled", count + 1));
     atomic_store_explicit(&s->unsettled_count, count + 1, memory_order_release);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "os/log.h"
 #include "store/sql/sqlite/sqlite_impl.h"
 
 enum { CONNECTIONS = 8, STATEMENTS = 64, REFRESH_S = 600, BUSY_MS = 10000, STATEMENTS_MAX = 65536 };
@@ -197,6 +198,9 @@ int sqlite_driver_open(const char *path, const struct sqlite_options *options,
         driver_destroy(driver);
         return status;
     }
+    LOG(DEBUG, STORE, "SQLite file opened", LOG_STRING("file.path", driver->path),
+        LOG_BOOL("read_only", !driver->writable),
+        LOG_WHOLE("connections", driver->connections.free));
     *out = &driver->base;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "os/log.h"
 #include "store/sql/sqlite/sqlite_impl.h"
 
 static const int64_t LOOK_EVERY_US = 100000;
@@ -130,6 +131,7 @@ int sqlite_file_prepare(const char *path, const struct sqlite_options *options,
     if (info->type == PATH_ABSENT) {
         TRY(refuse_leftovers(path, error));
         TRY(file_make(path, error));
+        LOG(INFO, STORE, "SQLite file made", LOG_STRING("file.path", path));
         TRY(path_inspect(path, info, error));
     }
     TRY(place_check_file(path, info, "memory.db", error));
