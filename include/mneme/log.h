@@ -64,7 +64,8 @@ typedef struct mneme_log_options {
  * the sink of before, and none will be, so its context can go.
  *
  * MNEME_INVALID: a part of the spec is wrong, which the error names with what is allowed; a format
- * that is none; size. What was in force stays, then.
+ * that is none; size; standard error is closed, and there is no sink. What was in force stays,
+ * then.
  */
 MNEME_API int mneme_log_set(const mneme_log_options *options, mneme_error *error);
 

@@ -7,6 +7,7 @@
  * for lines are written with any lock held, and under it nothing of ours is taken.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,8 +17,10 @@
 _Atomic(uint8_t) log_levels[LOG_LAYER_COUNT + 1];
 THREAD_LOCAL struct log_scope log_scope;
 
-/* Guards what follows. In a child after fork() it may be held by a thread that is not there. */
-static pthread_rwlock_t settings_lock = PTHREAD_RWLOCK_INITIALIZER;
+/* Guards what follows. Who waits to change it goes before new lines, however many come. In a child
+ * after fork() it may be held by a thread that is not there. */
+#define FREE_LOCK PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+static pthread_rwlock_t settings_lock = FREE_LOCK;
 static mneme_log_format settings_format;
 static mneme_log_sink *settings_sink;
 static void *settings_context;
@@ -105,7 +108,7 @@ static void before_fork(void) { pthread_mutex_lock(&configure_mutex); }
 static void in_parent(void) { pthread_mutex_unlock(&configure_mutex); }
 static void in_child(void) {
     pthread_mutex_unlock(&configure_mutex);
-    pthread_rwlock_init(&settings_lock, NULL);
+    settings_lock = (pthread_rwlock_t)FREE_LOCK;
 }
 static void register_fork(void) { pthread_atfork(before_fork, in_parent, in_child); }
 
@@ -126,15 +129,20 @@ static int configure(const mneme_log_options *options, mneme_error *error) {
     uint8_t levels[LOG_LAYER_COUNT], highest = 0;
     TRY(check_options(options, error));
     TRY(log_spec_parse(options->spec ? options->spec : "off", levels, error));
+    for (size_t i = 0; i < LOG_LAYER_COUNT; i++)
+        highest = levels[i] > highest ? levels[i] : highest;
+    /* Its descriptor would be that of the next file which is opened: a store, say. */
+    if (highest && !options->sink && fcntl(STDERR_FILENO, F_GETFD) < 0)
+        return error_set(error, MNEME_INVALID,
+                         "standard error is closed, so there is nowhere to log to; open it, or "
+                         "give a sink");
     pthread_once(&once, register_fork);
     pthread_rwlock_wrlock(&settings_lock);
     settings_format = options->format;
     settings_sink = options->sink;
     settings_context = options->context;
-    for (size_t i = 0; i < LOG_LAYER_COUNT; i++) {
+    for (size_t i = 0; i < LOG_LAYER_COUNT; i++)
         atomic_store_explicit(&log_levels[i], levels[i], memory_order_relaxed);
-        highest = levels[i] > highest ? levels[i] : highest;
-    }
     atomic_store_explicit(&log_levels[LOG_LAYER_COUNT], highest, memory_order_relaxed);
     pthread_rwlock_unlock(&settings_lock);
     atomic_store_explicit(&is_configured, true, memory_order_release);

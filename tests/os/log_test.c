@@ -358,6 +358,23 @@ static void os_log__the_environment_is_looked_at_once(void **state) {
     look_in_child("trace", "nonsense", 0, NULL); /* the call was first */
 }
 
+/* The next file that is opened would be written to. */
+static void os_log__does_not_write_where_standard_error_is_not(void **state) {
+    (void)state;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        mneme_log_options options = {.size = sizeof options, .spec = "info"};
+        close(STDERR_FILENO);
+        bool refused = log_configure(&options, NULL) == MNEME_INVALID;
+        options.sink = take;
+        _exit(refused && log_configure(&options, NULL) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* ---- Threads ------------------------------------------------------------------------------- */
 
 enum { THREADS = 8, LINES = 400 };
@@ -491,6 +508,7 @@ int main(void) {
         cmocka_unit_test_teardown(os_log__what_is_off_evaluates_nothing, log_off),
         cmocka_unit_test_teardown(os_log__bad_options_leave_what_was_in_force, log_off),
         cmocka_unit_test_teardown(os_log__scopes_stand_in_lines_and_errno_stays, log_off),
+        cmocka_unit_test(os_log__does_not_write_where_standard_error_is_not),
         cmocka_unit_test_teardown(os_log__lines_of_eight_threads_are_whole, log_off),
         cmocka_unit_test_teardown(os_log__after_a_change_nobody_is_in_the_old_sink, log_off),
         cmocka_unit_test_teardown(os_log__lines_that_got_lost_are_counted, log_off),
