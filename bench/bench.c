@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "bench/benches.h"
-#include "bench/generate.h"
 #include "bench/soak.h"
 
 enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000, MINUTES_MAX = 10080 };
@@ -18,6 +17,7 @@ const char bench_usage[] =
     "                   [--dir DIR]\n"
     "       mneme bench cache --trace FILE [--capacity N] [--json]\n"
     "       mneme bench remote --url URL [--json] [--long] [--rounds N]\n"
+    "       mneme bench report [--only NAME,...] [--output DIR] [--long] [--rounds N] [--dir DIR]\n"
     "       mneme bench generate N [--seed S]\n"
     "\n"
     "Measures speed and size. Every row is a ratio to a reference that was measured in the same\n"
@@ -32,6 +32,9 @@ const char bench_usage[] =
     "  mneme bench cache --trace requests.zst       hit rates on a trace of yours\n"
     "  mneme bench remote                a libSQL server, near and 40 ms away; four minutes\n"
     "  mneme bench sync                  a store that is synced with one, and another machine\n"
+    "  mneme bench report                all of them, and BENCHMARKS.md and BENCHMARKS.html of "
+    "what\n"
+    "                                    they measured; half an hour\n"
     "  mneme bench generate 1000 > episodes.jsonl   made-up episodes, to try an import with\n"
     "\n"
     "options:\n"
@@ -54,28 +57,15 @@ const char bench_usage[] =
     "                end. A database that holds a memory of mneme is refused. The token comes "
     "from\n"
     "                $MNEME_TOKEN, $TURSO_AUTH_TOKEN or the file $MNEME_TOKEN_FILE\n"
+    "  --only A,B    of report: these benches (default: all)\n"
+    "  --output DIR  of report: where its two files go (default: the current directory). When a\n"
+    "                bench cannot run, they say so, and the exit code is 9\n"
     "  --seed S      other made-up episodes (default 1)\n"
     "\n"
     "Real episodes come from tau-bench-airline.json in $MNEME_DATA_DIR; without it, made-up ones\n"
     "stand in, and the line \"data:\" below the table says so. Traces come from the directory "
     "traces\n"
     "in there; without them, their rows are left out, with a word on stderr.\n";
-
-struct bench {
-    const char *name;
-    int (*run)(const struct bench_options *options, mneme_error *error);
-};
-static const struct bench benches[] = {{"store", store_bench},   {"codec", codec_bench},
-                                       {"import", import_bench}, {"cache", cache_bench},
-                                       {"remote", remote_bench}, {"sync", sync_bench},
-                                       {"soak", soak_bench},     {"generate", generate_main}};
-
-static const struct bench *bench_find(const char *name) {
-    for (size_t i = 0; i < COUNT_OF(benches); i++)
-        if (strcmp(benches[i].name, name) == 0)
-            return &benches[i];
-    return NULL;
-}
 
 /* ---- Arguments ---------------------------------------------------------------------------- */
 
@@ -160,6 +150,14 @@ static int parse_option(int argc, char **argv, int *at, struct bench_options *op
         TRY(parse_number(value, "--capacity", CAPACITY_MAX, &options->capacity, error));
         if (options->capacity == 0)
             return error_set(error, MNEME_INVALID, "--capacity: at least 1");
+    } else if ((value = option_value(argc, argv, at, "--output"))) {
+        if (!*value)
+            return error_set(error, MNEME_INVALID, "--output needs a directory");
+        options->output = value;
+    } else if ((value = option_value(argc, argv, at, "--only"))) {
+        if (!*value)
+            return error_set(error, MNEME_INVALID, "--only needs the names of benches");
+        options->only = value;
     } else if ((value = option_value(argc, argv, at, "--url"))) {
         if (!*value)
             return error_set(error, MNEME_INVALID, "--url needs the URL of a server");
@@ -180,12 +178,10 @@ static int parse_option(int argc, char **argv, int *at, struct bench_options *op
 static int parse_word(const char *word, struct bench_options *options, bool *counted,
                       mneme_error *error) {
     if (!options->name) {
-        const struct bench *bench = bench_find(word);
+        const struct bench *bench = bench_find(slice_of_string(word));
         if (!bench)
-            return error_set(error, MNEME_INVALID,
-                             "no bench '%.60s'; there are store, codec, import, cache, remote, "
-                             "sync, soak and generate",
-                             word);
+            return error_set(error, MNEME_INVALID, "no bench '%.60s'; there are %s", word,
+                             bench_names(false).text);
         options->name = bench->name;
         return 0;
     }
@@ -198,7 +194,8 @@ static int parse_word(const char *word, struct bench_options *options, bool *cou
 static int parse_arguments(int argc, char **argv, struct bench_options *options,
                            mneme_error *error) {
     bool counted = false;
-    *options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .seed = 1};
+    *options = (struct bench_options){
+        .rounds = ROUNDS_DEFAULT, .seed = 1, .words = argv, .word_count = argc};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-')
             TRY(parse_option(argc, argv, &i, options, error));
@@ -207,9 +204,8 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
     }
     if (!options->name)
         return error_set(error, MNEME_INVALID,
-                         "which bench: store, codec, import, cache, remote, sync, soak or "
-                         "generate? "
-                         "See `mneme bench --help`");
+                         "which bench? There are %s; see `mneme bench --help`",
+                         bench_names(false).text);
     if (strcmp(options->name, "generate") == 0 && !counted)
         return error_set(error, MNEME_INVALID, "generate how many episodes?");
     if (options->trace && strcmp(options->name, "cache") != 0)
@@ -220,6 +216,9 @@ static int parse_arguments(int argc, char **argv, struct bench_options *options,
         strcmp(options->name, "soak") != 0)
         return error_set(error, MNEME_INVALID,
                          "--minutes, --processes and --threads belong to `mneme bench soak`");
+    if ((options->output || options->only) && strcmp(options->name, "report") != 0)
+        return error_set(error, MNEME_INVALID,
+                         "--output and --only belong to `mneme bench report`");
     if (options->capacity && !options->trace)
         return error_set(error, MNEME_INVALID, "--capacity needs --trace");
     return 0;
@@ -231,7 +230,7 @@ int bench_main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "soak-worker") == 0)
         return soak_worker_main(argc - 1, argv + 1);
     int status = parse_arguments(argc, argv, &options, &error);
-    const struct bench *bench = status == 0 ? bench_find(options.name) : NULL;
+    const struct bench *bench = status == 0 ? bench_find(slice_of_string(options.name)) : NULL;
     if (bench)
         status = bench->run(&options, &error);
     if (status == 0)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bench/benches.h"
 #include "mneme/mneme.h"
 
 /* 2025-01-01T00:00:00Z, and an episode every 20 seconds from then on. */
@@ -341,7 +342,7 @@ int generate_episode(uint64_t seed, uint64_t index, enum generated_size size, st
 
 /* ---- The command -------------------------------------------------------------------------- */
 
-int generate_main(const struct bench_options *options, mneme_error *error) {
+int generate_bench(const struct bench_options *options, mneme_error *error) {
     mneme_bytes line = {0};
     int status = 0;
     signal(SIGPIPE, SIG_DFL); /* `… | head` ends it, as it ends any filter */

@@ -24,7 +24,4 @@ mneme_id generated_id(uint64_t seed, uint64_t index);
 /* A well-mixed number from two (splitmix64: Steele, Lea and Flood 2014). */
 uint64_t mix(uint64_t a, uint64_t b);
 
-/* `mneme bench generate`: options->count episodes as jsonl on standard output. */
-int generate_main(const struct bench_options *options, mneme_error *error);
-
 #endif

@@ -4,13 +4,14 @@
 #ifndef MNEME_BENCH_OPTIONS_H
 #define MNEME_BENCH_OPTIONS_H
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 enum { BENCH_ROUNDS_MAX = 99 };
 
 struct bench_options {
-    const char
-        *name; /* "store", "codec", "import", "cache", "remote", "sync", "soak" or "generate" */
+    const char *name; /* one of the table's in benches.c */
     bool json;
     bool long_run;   /* larger sizes; may take more than three minutes */
     bool quick;      /* tiny sizes, for a test that everything runs; its figures mean nothing */
@@ -23,6 +24,11 @@ struct bench_options {
     uint64_t capacity;           /* … in a cache of so many entries; 0: in several */
     double minutes;              /* of soak: how long; 0: 2, or with quick some seconds */
     unsigned processes, threads; /* … of each; 0: 4 */
+    const char *output; /* of report: the directory that its two files go to; NULL: this one */
+    const char *only;   /* of report: "codec,store"; NULL: every bench */
+    char *const *words; /* the command line from "bench" on, for the report to show */
+    int word_count;
+    FILE *notes; /* where rows are written to besides the table (notes.h); NULL: nowhere */
 };
 
 /* One of three sizes. */

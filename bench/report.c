@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bench/facts.h"
+#include "bench/notes.h"
 #include "codec/codec.h"
 
 /* ---- Numbers ----------------------------------------------------------------------------- */
@@ -24,8 +26,7 @@ void format_count(char text[COUNT_TEXT_SIZE], size_t count) {
     *text = 0;
 }
 
-/* Three digits and more, of small ones two or fewer; values are not negative. */
-static void format_value(char text[COUNT_TEXT_SIZE], double value) {
+void format_value(char text[COUNT_TEXT_SIZE], double value) {
     if (value >= 999.5 && value < 1e15)
         format_count(text, (size_t)(value + 0.5));
     else
@@ -37,6 +38,10 @@ static void format_value(char text[COUNT_TEXT_SIZE], double value) {
                  value);
 }
 
+void format_ratio(char text[COUNT_TEXT_SIZE], double ratio) {
+    snprintf(text, COUNT_TEXT_SIZE, "%.*f", ratio < 9.995 ? 3 : ratio < 99.95 ? 1 : 0, ratio);
+}
+
 /* ">= 0.85" of a ratio; ">= 200 rec/s" of a value; "" of nothing. */
 static void format_goal(char text[32], const struct row *row) {
     const struct goal *goal = &row->goal;
@@ -46,14 +51,19 @@ static void format_goal(char text[32], const struct row *row) {
                  goal->of_value ? " " : "", goal->of_value ? row->unit : "");
 }
 
-static bool goal_holds(const struct row *row, double ratio) {
-    double figure = row->goal.of_value ? row->value.median : ratio;
+double row_ratio(const struct row *row) {
+    bool known = row->reference && row->reference_value.median > 0;
+    return known ? row->value.median / row->reference_value.median : 0;
+}
+
+bool row_holds(const struct row *row) {
+    double figure = row->goal.of_value ? row->value.median : row_ratio(row);
     return row->goal.kind == GOAL_AT_LEAST ? figure >= row->goal.bound : figure <= row->goal.bound;
 }
 
 /* ---- Rows -------------------------------------------------------------------------------- */
 
-static void print_json_row(struct report *report, const struct row *row, double ratio) {
+static void print_json_row(struct report *report, const struct row *row) {
     AUTO_BUF struct buf line = BUF_INIT(4096);
     char goal[32];
     format_goal(goal, row);
@@ -72,7 +82,7 @@ static void print_json_row(struct report *report, const struct row *row, double 
         buf_append_string(&line, ",\"reference_value\":");
         json_put_double(&line, row->reference_value.median);
         buf_append_string(&line, ",\"ratio\":");
-        json_put_double(&line, ratio);
+        json_put_double(&line, row_ratio(row));
     } else {
         buf_append_string(&line, "null,\"reference_value\":null,\"ratio\":null");
     }
@@ -81,10 +91,7 @@ static void print_json_row(struct report *report, const struct row *row, double 
         json_put_string(&line, slice_of_string(goal));
     else
         buf_append_string(&line, "null");
-    buf_printf(&line, ",\"holds\":%s}\n",
-               !has_goal                ? "null"
-               : goal_holds(row, ratio) ? "true"
-                                        : "false");
+    buf_printf(&line, ",\"holds\":%s}\n", !has_goal ? "null" : row_holds(row) ? "true" : "false");
     fwrite(line.data, 1, line.size, report->out);
 }
 
@@ -101,23 +108,20 @@ static void print_line(struct report *report, const char *const cells[8]) {
     fprintf(report->out, "%.*s\n", size, line);
 }
 
-static void print_table_row(struct report *report, const struct row *row, double ratio) {
-    char value[COUNT_TEXT_SIZE], reference_value[COUNT_TEXT_SIZE] = "", ratio_text[32] = "";
-    char goal[32];
+static void print_table_row(struct report *report, const struct row *row) {
+    char value[COUNT_TEXT_SIZE], reference_value[COUNT_TEXT_SIZE] = "";
+    char ratio[COUNT_TEXT_SIZE] = "", goal[32];
     format_value(value, row->value.median);
     format_goal(goal, row);
     if (row->reference) {
-        int decimals = ratio < 9.995 ? 3 : ratio < 99.95 ? 1 : 0;
         format_value(reference_value, row->reference_value.median);
         if (!row->goal.of_value)
-            snprintf(ratio_text, sizeof ratio_text, "%.*f", decimals, ratio);
+            format_ratio(ratio, row_ratio(row));
     }
-    const char *verdict = row->goal.kind == GOAL_NONE ? ""
-                          : goal_holds(row, ratio)    ? "holds"
-                                                      : "MISSED";
+    const char *verdict = row->goal.kind == GOAL_NONE ? "" : row_holds(row) ? "holds" : "MISSED";
     print_line(report, (const char *const[]){row->name, value, row->unit,
                                              row->reference ? row->reference : "", reference_value,
-                                             ratio_text, goal, verdict});
+                                             ratio, goal, verdict});
 }
 
 static void clear_progress(struct report *report) {
@@ -127,21 +131,19 @@ static void clear_progress(struct report *report) {
 }
 
 void report_row(struct report *report, const struct row *row) {
-    double ratio = row->reference && row->reference_value.median > 0
-                       ? row->value.median / row->reference_value.median
-                       : 0;
     clear_progress(report);
     if (row->goal.kind != GOAL_NONE) {
         report->goals++;
-        report->missed += !goal_holds(row, ratio);
+        report->missed += !row_holds(row);
     }
     if (row->value.spread > 0 && report->spread_count < COUNT_OF(report->spreads))
         report->spreads[report->spread_count++] = row->value.spread;
     if (report->options->json)
-        print_json_row(report, row, ratio);
+        print_json_row(report, row);
     else
-        print_table_row(report, row, ratio);
+        print_table_row(report, row);
     fflush(report->out);
+    note_row(report->options->notes, row);
 }
 
 /* ---- Around the rows ---------------------------------------------------------------------- */
@@ -158,6 +160,7 @@ void report_heading(struct report *report, const char *text) {
     clear_progress(report);
     if (!report->options->json)
         fprintf(report->out, "-- %s\n", text);
+    note_heading(report->options->notes, text);
 }
 
 void report_progress(struct report *report, const char *format, ...) {
@@ -172,26 +175,11 @@ void report_progress(struct report *report, const char *format, ...) {
     report->progress_shown = true;
 }
 
-/* "AMD EPYC-Genoa Processor"; "" when the kernel does not tell. */
-static void read_processor(char text[64]) {
-    char line[256];
-    text[0] = 0;
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    if (!file)
-        return;
-    while (!text[0] && fgets(line, sizeof line, file)) {
-        char *name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
-        if (name)
-            snprintf(text, 64, "%.*s, ", (int)strcspn(name + 2, "\n"), name + 2);
-    }
-    fclose(file);
-}
-
 static void print_footer(struct report *report, const char *file_system) {
-    char processor[64];
+    char processor[PROCESSOR_SIZE];
     struct utsname system;
     FILE *out = report->out;
-    read_processor(processor);
+    facts_processor(processor);
     uname(&system);
     struct measured spread = measured_of(report->spreads, report->spread_count);
     double widest = report->spread_count ? report->spreads[report->spread_count - 1] : 0;
@@ -200,9 +188,9 @@ static void print_footer(struct report *report, const char *file_system) {
         fprintf(out, "goals:   %u of %u missed\n", report->missed, report->goals);
     else if (report->goals)
         fprintf(out, "goals:   all %u hold\n", report->goals);
-    fprintf(out, "machine: %s%ld CPUs, %s %s, %s; load before: %.1f\n", processor,
-            sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, file_system,
-            report->load);
+    fprintf(out, "machine: %s%s%ld CPUs, %s %s, %s; load before: %.1f\n", processor,
+            *processor ? ", " : "", sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release,
+            file_system, report->load);
     fprintf(out, "data:    %s\n", report->data);
     fprintf(
         out,
@@ -217,6 +205,7 @@ int report_end(struct report *report, const char *file_system, mneme_error *erro
     clear_progress(report);
     if (!report->options->json)
         print_footer(report, file_system);
+    note_footer(report->options->notes, report->data, file_system, report->load);
     if (fflush(report->out) != 0 || ferror(report->out))
         return error_set_errno(error, errno ? errno : EIO, "cannot write the results");
     return 0;

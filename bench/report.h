@@ -32,6 +32,11 @@ struct row {
     struct goal goal; /* of value / reference_value, or of the value */
 };
 
+/* value / reference_value; 0 where there is no reference, or one that is 0. */
+double row_ratio(const struct row *row);
+/* Whether the row, which has a goal, is within it. */
+bool row_holds(const struct row *row);
+
 struct report {
     const struct bench_options *options;
     FILE *out;
@@ -57,6 +62,10 @@ void report_progress(struct report *report, const char *format, ...) PRINTF_LIKE
 /* A number with its digits in groups of three: "1,000,000". */
 enum { COUNT_TEXT_SIZE = 32 };
 void format_count(char text[COUNT_TEXT_SIZE], size_t count);
+/* A measured figure: three digits and more, of small ones two or fewer. Not negative. */
+void format_value(char text[COUNT_TEXT_SIZE], double value);
+/* "0.912", "24.1", "132". */
+void format_ratio(char text[COUNT_TEXT_SIZE], double ratio);
 
 /* What is below the table: goals missed, machine, data, rounds, spread. MNEME_IO: the output
  * could not be written. */

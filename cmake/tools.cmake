@@ -17,7 +17,23 @@ file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.c)
 set(cli_main ${PROJECT_SOURCE_DIR}/cli/main.c)
 list(REMOVE_ITEM cli_sources ${cli_main})
 
-add_library(mneme_bench OBJECT ${bench_sources})
+# For `mneme bench report`: which commit this is, asked at each build; and the style of its page.
+set(bench_made ${CMAKE_CURRENT_BINARY_DIR}/bench)
+add_custom_target(mneme_commit
+    COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR}
+        -D OUTPUT=${bench_made}/mneme_commit.c -P ${PROJECT_SOURCE_DIR}/cmake/commit.cmake
+    BYPRODUCTS ${bench_made}/mneme_commit.c
+    VERBATIM)
+add_custom_command(
+    OUTPUT ${bench_made}/html_style.c
+    COMMAND ${CMAKE_COMMAND} -D INPUT=${PROJECT_SOURCE_DIR}/bench/html.css -D NAME=html_style
+        -D OUTPUT=${bench_made}/html_style.c -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS bench/html.css cmake/embed.cmake
+    VERBATIM)
+
+add_library(mneme_bench OBJECT ${bench_sources}
+    ${bench_made}/html_style.c ${bench_made}/mneme_commit.c)
+add_dependencies(mneme_bench mneme_commit)
 target_include_directories(mneme_bench PRIVATE .)
 target_compile_definitions(mneme_bench PRIVATE
     MNEME_DEFAULT_DATA_DIR="${MNEME_DEFAULT_DATA_DIR}"
