@@ -136,7 +136,7 @@ static double round_step(double least) {
 }
 
 size_t axis_ticks(const struct axis *axis, double ticks[AXIS_TICKS_MAX]) {
-    const double few = 4, decades = axis->high - axis->low;
+    const double few = 4, many = 7, decades = axis->high - axis->low;
     size_t count = 0;
     if (decades < 1) { /* steps of one size */
         double first = pow(10, axis->low), step = round_step((pow(10, axis->high) - first) / few);
@@ -147,7 +147,7 @@ size_t axis_ticks(const struct axis *axis, double ticks[AXIS_TICKS_MAX]) {
         }
         return count;
     }
-    double every = ceil(decades / few);
+    double every = ceil(decades / many);
     for (double power = every * floor(axis->low / every); power <= axis->high; power += every) {
         add_tick(axis, pow(10, power), ticks, &count);
         if (decades < 2.2)

@@ -124,8 +124,10 @@ static void put_range(struct buf *out, const struct axis *axis, const struct row
     double from = axis_percent(axis, low), to = axis_percent(axis, high);
     buf_printf(out, "<line class=\"range\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"50%%\" y2=\"50%%\"/>",
                from, to);
-    put_shape(out, "range", from, false, "M0 -4V4");
-    put_shape(out, "range", to, false, "M0 -4V4");
+    if (from > 0) /* what goes on beyond the axis has no end here */
+        put_shape(out, "range", from, false, "M0 -4V4");
+    if (to < 100)
+        put_shape(out, "range", to, false, "M0 -4V4");
 }
 
 static void put_mark(struct buf *out, const struct axis *axis, const struct row *row,

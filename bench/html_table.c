@@ -145,7 +145,7 @@ void html_bench(struct buf *out, const struct bench_result *bench, bool targets)
                    goals.goals, targets ? "reached" : "hold");
     buf_printf(out, "<code>mneme bench %s</code></p>\n", bench->name);
     if (bench->noted.status) {
-        buf_append_string(out, "<p class=\"warning\"><strong>Could not run:</strong> ");
+        buf_append_string(out, "<p class=\"warning\"><strong>Failed:</strong> ");
         html_text(out, bench->noted.message);
         buf_append_string(out, "</p>\n");
     }

@@ -54,8 +54,8 @@ const struct bench_result *summary_targets(const struct summary *summary) {
 static bool warn_of_bench(const struct bench_result *bench, char text[WARNING_SIZE]) {
     const struct noted_bench *noted = &bench->noted;
     if (noted->status)
-        snprintf(text, WARNING_SIZE, "The bench %s could not run%s: %s", bench->name,
-                 noted->count ? " to its end" : "", noted->message);
+        snprintf(text, WARNING_SIZE, "The bench %s failed%s: %s", bench->name,
+                 noted->count ? " after some of its rows" : "", noted->message);
     return noted->status != 0;
 }
 
@@ -122,14 +122,14 @@ void row_goal_text(char text[ROW_TEXT_SIZE], const struct row *row) {
 }
 
 void row_spread_text(char text[ROW_TEXT_SIZE], const struct row *row) {
-    const double spreads[] = {row->value.spread, row->reference ? row->reference_value.spread : 0};
-    size_t size = 0;
+    double ours = row->value.spread * 100;
+    double other = row->reference ? row->reference_value.spread * 100 : 0;
     text[0] = 0;
-    for (size_t i = 0; i < COUNT_OF(spreads); i++)
-        if (spreads[0] > 0 || spreads[1] > 0)
-            if (i == 0 || spreads[1] > 0)
-                size += (size_t)snprintf(text + size, ROW_TEXT_SIZE - size, "%s±%.1f %%",
-                                         size ? ", " : "", spreads[i] * 100);
+    if (other > 0)
+        snprintf(text, ROW_TEXT_SIZE, "±%.*f %%, ±%.*f %%", ours < 99.95, ours, other < 99.95,
+                 other);
+    else if (ours > 0)
+        snprintf(text, ROW_TEXT_SIZE, "±%.*f %%", ours < 99.95, ours);
 }
 
 const char *row_verdict(const struct row *row) {

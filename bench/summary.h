@@ -39,7 +39,7 @@ const struct bench_result *summary_targets(const struct summary *summary);
 
 /*
  * What a reader must know before any figure, number `index` of it; NULL: there is no more. E.g.
- * that sizes were too small, or that a bench could not run.
+ * that sizes were too small, or that a bench failed.
  */
 enum { WARNING_SIZE = 1400 };
 const char *summary_warning(const struct summary *summary, size_t index, char text[WARNING_SIZE]);
@@ -54,7 +54,7 @@ void row_reference_text(char text[ROW_TEXT_SIZE], const struct row *row);
 void row_ratio_text(char text[ROW_TEXT_SIZE], const struct row *row);
 /* "≥ 0.85", "≤ 40 ns"; "" without a goal. */
 void row_goal_text(char text[ROW_TEXT_SIZE], const struct row *row);
-/* "±1.2 %"; "±1.2 %, ±0.4 %" with a reference that varies too; "" of what was counted once. */
+/* "±1.2 %"; "±1.2 %, ±104 %" with a reference that varies too; "" of what was counted once. */
 void row_spread_text(char text[ROW_TEXT_SIZE], const struct row *row);
 /* "holds", "MISSED", or "" without a goal. */
 const char *row_verdict(const struct row *row);

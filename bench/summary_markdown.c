@@ -166,7 +166,7 @@ static void put_bench(const struct bench_result *bench, struct buf *out) {
     put_text(out, bench->about);
     buf_printf(out, ". `mneme bench %s`\n", bench->name);
     if (bench->noted.status) {
-        buf_append_string(out, "\n> **Could not run:** ");
+        buf_append_string(out, "\n> **Failed:** ");
         put_text(out, bench->noted.message);
         buf_append_byte(out, '\n');
     }
@@ -206,7 +206,7 @@ static void put_targets(const struct bench_result *targets, struct buf *out) {
     buf_printf(out, "\n## Targets\n\n%zu of %zu reached.\n", goals.goals - goals.missed,
                goals.goals);
     if (targets->noted.status) {
-        buf_append_string(out, "\n> **Could not run:** ");
+        buf_append_string(out, "\n> **Failed:** ");
         put_text(out, targets->noted.message);
         buf_append_byte(out, '\n');
     }

@@ -272,7 +272,7 @@ int report_bench(const struct bench_options *options, mneme_error *error) {
     print_outcome(&summary);
     size_t failures = summary_failures(&summary);
     if (failures)
-        return error_set(error, MNEME_PARTIAL, "%zu of %zu benches could not run", failures,
+        return error_set(error, MNEME_PARTIAL, "%zu of %zu benches failed", failures,
                          summary.count);
     return 0;
 }

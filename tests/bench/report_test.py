@@ -115,9 +115,9 @@ class Report(unittest.TestCase):
         empty = self.folder / "empty"
         empty.mkdir()
         done = self.run_report("--only", "remote,codec", code=9, MNEME_SQLD=str(empty / "sqld"))
-        self.assertIn("1 of 2 benches could not run", done.stderr)
+        self.assertIn("1 of 2 benches failed", done.stderr)
         for name in ("BENCHMARKS.md", "BENCHMARKS.html"):
-            self.assertIn("The bench remote could not run", self.read(name))
+            self.assertIn("The bench remote failed", self.read(name))
             self.assertIn("episode, stored", self.read(name))
 
     def test_bench_that_crashes_is_told_of(self):

@@ -179,7 +179,7 @@ static void bench_summary_markdown__has_every_row_escaped(void **state) {
     assert_has(text, "| alone | 3.00 µs |  |  |  |  |");
     assert_has(text, "| no number | nan µs |");
     assert_has(text, "**LEFT OUT: there is no \uFFFD\uFFFD file**");
-    assert_has(text, "> **Could not run:** there is no &lt;sqld\\>");
+    assert_has(text, "> **Failed:** there is no &lt;sqld\\>");
     assert_has(text, "| store | too slow | a reference | ≤ 1.5 | 2.000 |");
     assert_has(text, "5 of 8 hold");
     assert_lacks(text, "<b");
