@@ -160,6 +160,8 @@ static int put_record(mneme *m, const struct exchange_record *parsed, int64_t no
         TRY(check_origin(set, &parsed->record, error));
     size_t first = set->count;
     TRY(write_set_put_whole(m, set, &parsed->record, &how, now_us, &id, error));
+    for (size_t i = 0; i < parsed->part_count; i++)
+        TRY(write_set_put_whole(m, set, &parsed->parts[i], &how, now_us, &id, error));
     return own_attributes(set, first, error);
 }
 

@@ -16,11 +16,13 @@
 /* ---- Splitting --------------------------------------------------------------------------- */
 
 enum layout {
-    LAYOUT_UNKNOWN, /* nothing was read yet */
-    LAYOUT_LINES,   /* a record a line; a bad one does not harm the next */
-    LAYOUT_ARRAY,   /* one JSON array of records */
-    LAYOUT_VALUES,  /* records one after the other, of any number of lines */
-    LAYOUT_END      /* nothing more can be read */
+    LAYOUT_UNKNOWN,  /* nothing was read yet */
+    LAYOUT_LINES,    /* a record a line; a bad one does not harm the next */
+    LAYOUT_ARRAY,    /* one JSON array of records */
+    LAYOUT_VALUES,   /* records one after the other, of any number of lines */
+    LAYOUT_MEMBERS,  /* one JSON object, whose members that are arrays hold the records … */
+    LAYOUT_ELEMENTS, /* … within such an array */
+    LAYOUT_END       /* nothing more can be read */
 };
 
 /* Where the reading of a file is. Start with splitter_of. */
@@ -29,6 +31,7 @@ struct splitter {
     size_t at;
     uint64_t number; /* of the line or record read last */
     enum layout layout;
+    bool begun; /* of LAYOUT_MEMBERS and _ELEMENTS: a comma is due, or the end */
 };
 struct splitter splitter_of(struct slice file);
 
@@ -55,6 +58,9 @@ enum identity {
 struct exchange_record {
     mneme_record record; /* not filled in and not validated */
     enum identity identity;
+    /* Records of the same text that go in with it, behind it; ids and times filled in. */
+    const mneme_record *parts;
+    size_t part_count;
 };
 
 /* ---- Formats ----------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "model/model.h"
 
 extern const struct format_operations jsonl_format, tau_bench_format, swe_agent_format,
-    mcp_memory_format;
+    mcp_memory_format, do_memory_format;
 
 /* ---- Splitting and guessing (split.c, formats.c) ------------------------------------------ */
 
@@ -18,6 +18,13 @@ extern const struct format_operations jsonl_format, tau_bench_format, swe_agent_
 enum split_result split_lines(struct splitter *s, struct piece *out, mneme_error *error);
 /* An array of records, or one a line, or one after the other. */
 enum split_result split_document(struct splitter *s, struct piece *out, mneme_error *error);
+
+/* One object, of whose members those that are arrays hold the records; the others are passed
+ * over. */
+enum split_result split_lists(struct splitter *s, struct piece *out, mneme_error *error);
+/* The name of the first member of the object that the text begins with, as it is written; empty
+ * when it begins with something else. */
+struct slice object_first_key(struct slice text);
 
 bool outline_has(const struct outline *outline, const char *key);
 bool path_ends_with(const char *path, const char *ending);

@@ -8,9 +8,9 @@
 #include "exchange/exchange_impl.h"
 #include "os/log.h"
 
-static const struct format_operations *const formats[] = {&jsonl_format, &tau_bench_format,
-                                                          &swe_agent_format, &mcp_memory_format};
-static const char format_names[] = "jsonl, tau-bench, swe-agent, mcp-memory";
+static const struct format_operations *const formats[] = {
+    &jsonl_format, &tau_bench_format, &swe_agent_format, &mcp_memory_format, &do_memory_format};
+static const char format_names[] = "jsonl, tau-bench, swe-agent, mcp-memory, do-memory";
 
 int format_find(const char *name, const struct format_operations **out, mneme_error *error) {
     for (size_t i = 0; i < COUNT_OF(formats); i++) {
@@ -62,6 +62,12 @@ static void outline_read(struct outline *o, struct slice text) {
         if (!take_value(&text, &value) || !take_byte(&text, ','))
             return;
     }
+}
+
+struct slice object_first_key(struct slice text) {
+    struct slice key;
+    bool is_key = take_byte(&text, '{') && take_value(&text, &key) && key.data[0] == '"';
+    return is_key ? slice_of(key.data + 1, key.size - 2) : slice_of(NULL, 0);
 }
 
 bool outline_has(const struct outline *outline, const char *key) {

@@ -43,7 +43,7 @@ static int jsonl_parse(const struct piece *piece, const char *path, struct arena
         identity = IDENTITY_DIGEST;
         record.id = digest_id(piece->text);
     }
-    *out = (struct exchange_record){record, identity};
+    *out = (struct exchange_record){.record = record, .identity = identity};
     return 0;
 }
 

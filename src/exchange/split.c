@@ -132,9 +132,100 @@ enum split_result split_document(struct splitter *s, struct piece *out, mneme_er
         return split_array(s, out, error);
     case LAYOUT_VALUES:
         return split_values(s, out, error);
+    case LAYOUT_MEMBERS:
+    case LAYOUT_ELEMENTS:
     case LAYOUT_UNKNOWN:
     case LAYOUT_END:
         break;
+    }
+    return SPLIT_END;
+}
+
+/* ---- An object of lists ------------------------------------------------------------------ */
+
+/* Pass over the byte, with the white space before and behind it. */
+static bool skip_byte(struct splitter *s, uint8_t byte) {
+    skip_space(s);
+    if (s->at == s->text.size || s->text.data[s->at] != byte)
+        return false;
+    s->at++;
+    skip_space(s);
+    return true;
+}
+
+/* Pass over a string or another value that is no record. False: it is damaged, or cut off. */
+static bool skip_value(struct splitter *s, mneme_error *error) {
+    struct slice rest = slice_of(s->text.data + s->at, s->text.size - s->at);
+    size_t size;
+    if (json_span(rest, &size, error) != 0)
+        return false;
+    if (size == 0) {
+        error_set(error, MNEME_INVALID, "the file is cut off");
+        return false;
+    }
+    s->at += size;
+    return true;
+}
+
+static void expected(const struct splitter *s, char end, mneme_error *error) {
+    if (s->at == s->text.size)
+        error_set(error, MNEME_INVALID, "the file is cut off: its %s does not end",
+                  end == '}' ? "object" : "list");
+    else
+        error_set(error, MNEME_INVALID, "expected ',' or '%c' at byte %zu", end, s->at);
+}
+
+/* Up to the first element of the next member that is an array. False: it is damaged. At the end of
+ * the object the layout is END. */
+static bool enter_list(struct splitter *s, mneme_error *error) {
+    while (s->layout == LAYOUT_MEMBERS) {
+        if (skip_byte(s, '}')) {
+            s->layout = LAYOUT_END;
+            if (s->at == s->text.size)
+                return true;
+            error_set(error, MNEME_INVALID, "there is text behind the object, at byte %zu", s->at);
+            return false;
+        }
+        if (s->begun && !skip_byte(s, ',')) {
+            expected(s, '}', error);
+            return false;
+        }
+        s->begun = true;
+        if (!skip_value(s, error))
+            return false;
+        if (!skip_byte(s, ':')) {
+            error_set(error, MNEME_INVALID, "expected ':' at byte %zu", s->at);
+            return false;
+        }
+        if (skip_byte(s, '[')) {
+            s->layout = LAYOUT_ELEMENTS;
+            s->begun = false;
+        } else if (!skip_value(s, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum split_result split_lists(struct splitter *s, struct piece *out, mneme_error *error) {
+    if (s->layout == LAYOUT_UNKNOWN && skip_byte(s, '{'))
+        s->layout = LAYOUT_MEMBERS;
+    while (s->layout != LAYOUT_END) {
+        if (!enter_list(s, error))
+            return damaged(s, out);
+        if (s->layout == LAYOUT_END)
+            break;
+        if (skip_byte(s, ']')) {
+            s->layout = LAYOUT_MEMBERS;
+            s->begun = true;
+            continue;
+        }
+        if (s->begun && !skip_byte(s, ',')) {
+            expected(s, ']', error);
+            return damaged(s, out);
+        }
+        s->begun = true;
+        return take_value(s, out, error);
     }
     return SPLIT_END;
 }

@@ -315,8 +315,8 @@ static int swe_agent_parse(const struct piece *piece, const char *path, struct a
         return error_set(error, status, "larger than this format may be");
     TRY(status);
     *out = (struct exchange_record){
-        {.kind = MNEME_EPISODE, .flags = MNEME_FLAG_SEALED, .as.episode = run.episode},
-        IDENTITY_ORIGIN};
+        .record = {.kind = MNEME_EPISODE, .flags = MNEME_FLAG_SEALED, .as.episode = run.episode},
+        .identity = IDENTITY_ORIGIN};
     return 0;
 }
 
