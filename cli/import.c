@@ -203,7 +203,7 @@ static const char *const examples[] = {
 };
 static const struct option options[] = {
     OPTION_CHOICE("format", "FORMAT", "of the files; guessed if not given",
-                  "jsonl|tau-bench|swe-agent|mcp-memory|do-memory"),
+                  "jsonl|tau-bench|swe-agent|mcp-memory|do-memory|sqlite"),
     OPTION_WHOLE("threads", "N", "that parse and compress", 1, 64),
     OPTION_SWITCH("local-only", "what is read never leaves this machine"),
     OPTION_END,

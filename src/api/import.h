@@ -23,6 +23,7 @@ struct input {
     const char *path;
     const struct format_operations *format;
     struct slice bytes;
+    bool loaded; /* made by its format: the bytes are the source's */
     size_t holders;
 };
 
@@ -53,6 +54,7 @@ struct chunk {
 struct source {
     const char *const *files;
     const struct format_operations **formats; /* of each file */
+    struct slice *loaded; /* … what its format made of it, if it makes something */
     size_t count;
     size_t next;         /* file to open next */
     struct input *input; /* the open one; NULL: none */

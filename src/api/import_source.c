@@ -11,13 +11,17 @@ static int no_memory(mneme_error *error) {
 
 /* ---- Inputs ------------------------------------------------------------------------------- */
 
-static int input_open(const char *path, const struct format_operations *format, struct input **out,
-                      mneme_error *error) {
+static int input_open(const char *path, const struct format_operations *format, struct slice loaded,
+                      struct input **out, mneme_error *error) {
     struct input *input = mem_zalloc(1, sizeof *input);
     if (!input)
         return no_memory(error);
-    *input = (struct input){.path = path, .format = format, .holders = 1};
-    int status = file_map(path, &input->bytes, error);
+    *input = (struct input){.path = path,
+                            .format = format,
+                            .bytes = loaded,
+                            .loaded = format->load != NULL,
+                            .holders = 1};
+    int status = input->loaded ? 0 : file_map(path, &input->bytes, error);
     if (status)
         mem_free(input);
     else
@@ -27,27 +31,39 @@ static int input_open(const char *path, const struct format_operations *format, 
 
 static void input_drop(struct input *input) {
     if (input && --input->holders == 0) {
-        file_unmap(input->bytes);
+        if (!input->loaded)
+            file_unmap(input->bytes);
         mem_free(input);
     }
 }
 
 /* ---- The source --------------------------------------------------------------------------- */
 
+/* The format of a file, and how much there is to read. */
+static int source_look_at(struct source *source, size_t i, const struct format_operations *format,
+                          uint64_t *bytes, mneme_error *error) {
+    const char *path = source->files[i];
+    struct slice file;
+    if (!path)
+        return error_set(error, MNEME_INVALID, "files[%zu] is NULL", i);
+    TRY(file_map(path, &file, error));
+    source->formats[i] = format;
+    int status = format ? 0 : format_guess(file, path, &source->formats[i], error);
+    size_t size = file.size;
+    file_unmap(file);
+    TRY(status);
+    if (source->formats[i]->load) {
+        TRY(source->formats[i]->load(path, &source->loaded[i], error));
+        size = source->loaded[i].size;
+    }
+    *bytes += size;
+    return 0;
+}
+
 static int source_look(struct source *source, const struct format_operations *format,
                        uint64_t *bytes, mneme_error *error) {
-    for (size_t i = 0; i < source->count; i++) {
-        const char *path = source->files[i];
-        struct slice file;
-        if (!path)
-            return error_set(error, MNEME_INVALID, "files[%zu] is NULL", i);
-        TRY(file_map(path, &file, error));
-        source->formats[i] = format;
-        int status = format ? 0 : format_guess(file, path, &source->formats[i], error);
-        *bytes += file.size;
-        file_unmap(file);
-        TRY(status);
-    }
+    for (size_t i = 0; i < source->count; i++)
+        TRY(source_look_at(source, i, format, bytes, error));
     return 0;
 }
 
@@ -58,8 +74,10 @@ int source_open(struct source *source, const char *const *files, size_t count, c
         TRY(format_find(format, &given, error));
     *source = (struct source){.files = files, .count = count, .chunk_records = CHUNK_RECORDS};
     source->formats = mem_zalloc(count, sizeof *source->formats);
+    source->loaded = mem_zalloc(count, sizeof *source->loaded);
     *bytes = 0;
-    int status = source->formats ? source_look(source, given, bytes, error) : no_memory(error);
+    int status = source->formats && source->loaded ? source_look(source, given, bytes, error)
+                                                   : no_memory(error);
     if (status)
         source_close(source);
     return status;
@@ -73,8 +91,12 @@ void source_rewind(struct source *source) {
 
 void source_close(struct source *source) {
     source_rewind(source);
+    for (size_t i = 0; source->loaded && i < source->count; i++)
+        file_unmap(source->loaded[i]);
     mem_free(source->formats);
+    mem_free(source->loaded);
     source->formats = NULL;
+    source->loaded = NULL;
 }
 
 /* ---- Chunks ------------------------------------------------------------------------------- */
@@ -144,8 +166,8 @@ int source_next(struct source *source, struct chunk **out, mneme_error *error) {
     if (!source->input) {
         if (source->next == source->count)
             return 0;
-        TRY(input_open(source->files[source->next], source->formats[source->next], &source->input,
-                       error));
+        TRY(input_open(source->files[source->next], source->formats[source->next],
+                       source->loaded[source->next], &source->input, error));
         source->next++;
         source->splitter = splitter_of(source->input->bytes);
     }

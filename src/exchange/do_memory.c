@@ -61,18 +61,23 @@ static int make_record(struct dm *dm, const struct json_node *object, struct exc
                      "{…}}");
 }
 
-/* What the problem is with: nothing else tells a reader which of the lists he looks at. */
-static const char *kind_of(const struct json_node *object) {
+/* What is wrong, and with which record: its place alone says little when there are many lists, or
+ * tables. */
+static int reject(const struct json_node *object, const mneme_error *why, mneme_error *error) {
     static const struct {
         const char *key, *kind;
-    } kinds[] = {{"relationship_type", "relationship"},
+    } kinds[] = {{"relationship_id", "relationship"},
                  {"embedding_id", "embedding"},
                  {"episode_id", "episode"},
-                 {"heuristic_id", "heuristic"}};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (object->type == JSON_OBJECT && dm_member(object, kinds[i].key))
-            return kinds[i].kind;
-    return "pattern";
+                 {"heuristic_id", "heuristic"},
+                 {"pattern_id", "pattern"}};
+    for (size_t i = 0; i < COUNT_OF(kinds) && object->type == JSON_OBJECT; i++) {
+        mneme_text id = member_text(object, kinds[i].key);
+        if (id.size)
+            return error_set(error, why->code, "%s %.*s: %s", kinds[i].kind,
+                             (int)size_min(id.size, 36), id.data, why->message);
+    }
+    return error_set(error, why->code, "%s", why->message);
 }
 
 static int do_memory_parse(const struct piece *piece, const char *path, struct arena *arena,
@@ -89,7 +94,7 @@ static int do_memory_parse(const struct piece *piece, const char *path, struct a
     if (status == MNEME_TOO_LARGE)
         return error_set(error, status, "larger than this format may be");
     if (status)
-        return error_set(error, status, "%s: %s", kind_of(object), own.message);
+        return reject(object, &own, error);
     *out = record;
     return 0;
 }

@@ -79,9 +79,20 @@ int dm_share(struct dm *dm, const struct json_node *object, const char *key, dou
     return 0;
 }
 
+/* What a build of do-memory with compression may write instead of JSON. */
+static bool is_compressed(struct slice text) {
+    static const char mark[] = "__compressed__:";
+    return text.size >= sizeof mark - 1 && memcmp(text.data, mark, sizeof mark - 1) == 0;
+}
+
 int dm_container(struct dm *dm, const struct json_node *object, const char *key,
                  enum json_type type, const struct json_node **out) {
     *out = dm_member(object, key);
+    if (*out && is_string(*out) && is_compressed((*out)->text))
+        return error_set(dm->error, MNEME_INVALID,
+                         "%s: is compressed by do-memory, and not read here; import what its "
+                         "command `backup create` writes",
+                         key);
     if (*out && (*out)->type != type)
         return wrong(dm, key, type == JSON_ARRAY ? "a list" : "an object");
     return 0;

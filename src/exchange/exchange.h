@@ -70,6 +70,7 @@ enum { OUTLINE_KEYS_MAX = 32 };
 /* What a format is guessed by: the path, and the first member names of the first record. */
 struct outline {
     const char *path;
+    struct slice head; /* of the file, some first bytes */
     struct slice keys[OUTLINE_KEYS_MAX];
     size_t count;
 };
@@ -80,6 +81,8 @@ enum guess { GUESS_NO, GUESS_BY_NAME, GUESS_BY_CONTENT };
 struct format_operations {
     const char *name;
     enum guess (*guess)(const struct outline *outline);
+    /* Make the text to split of the file at `path`, a mapping; NULL: the file is the text. */
+    int (*load)(const char *path, struct slice *out, mneme_error *error);
     enum split_result (*split)(struct splitter *splitter, struct piece *out, mneme_error *error);
     int (*parse)(const struct piece *piece, const char *path, struct arena *arena,
                  struct exchange_record *out, mneme_error *error);

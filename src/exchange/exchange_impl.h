@@ -10,7 +10,7 @@
 #include "model/model.h"
 
 extern const struct format_operations jsonl_format, tau_bench_format, swe_agent_format,
-    mcp_memory_format, do_memory_format;
+    mcp_memory_format, do_memory_format, sqlite_format;
 
 /* ---- Splitting and guessing (split.c, formats.c) ------------------------------------------ */
 

@@ -8,9 +8,10 @@
 #include "exchange/exchange_impl.h"
 #include "os/log.h"
 
-static const struct format_operations *const formats[] = {
-    &jsonl_format, &tau_bench_format, &swe_agent_format, &mcp_memory_format, &do_memory_format};
-static const char format_names[] = "jsonl, tau-bench, swe-agent, mcp-memory, do-memory";
+static const struct format_operations *const formats[] = {&jsonl_format,     &tau_bench_format,
+                                                          &swe_agent_format, &mcp_memory_format,
+                                                          &do_memory_format, &sqlite_format};
+static const char format_names[] = "jsonl, tau-bench, swe-agent, mcp-memory, do-memory, sqlite";
 
 int format_find(const char *name, const struct format_operations **out, mneme_error *error) {
     for (size_t i = 0; i < COUNT_OF(formats); i++) {
@@ -91,7 +92,7 @@ int format_guess(struct slice file, const char *path, const struct format_operat
                  mneme_error *error) {
     struct splitter start = splitter_of(file);
     struct slice text = slice_of(file.data + start.at, file.size - start.at);
-    struct outline outline = {.path = path};
+    struct outline outline = {.path = path, .head = slice_of(file.data, size_min(file.size, 64))};
     outline_read(&outline, slice_of(text.data, size_min(text.size, OUTLINE_BYTES_MAX)));
     const struct format_operations *best = NULL;
     enum guess surest = GUESS_NO;

@@ -161,4 +161,11 @@ int path_default_store(char *path, size_t size, mneme_error *error);
 int file_map(const char *path, struct slice *out, mneme_error *error);
 void file_unmap(struct slice mapping);
 
+/* A temporary file without a name, in $TMPDIR or /tmp, for what is too much for memory. What was
+ * written is read through a mapping (file_unmap), which outlives spill_close. */
+int spill_create(int *fd, mneme_error *error);
+int spill_write(int fd, struct slice bytes, mneme_error *error);
+int spill_map(int fd, struct slice *out, mneme_error *error);
+void spill_close(int fd); /* -1 is allowed */
+
 #endif

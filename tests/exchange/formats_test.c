@@ -87,7 +87,7 @@ static void exchange_formats__are_found_by_name(void **state) {
     REFUSED(format_find("csv", &format, &error), MNEME_INVALID, &error);
     assert_string_equal(
         error.message,
-        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent, mcp-memory, do-memory");
+        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent, mcp-memory, do-memory, sqlite");
     assert_string_equal(format->name, "swe-agent");
 }
 
