@@ -22,7 +22,8 @@ struct tables {
 int tables_open(struct tables *tables, const char *path, mneme_error *error);
 void tables_close(struct tables *tables); /* tolerant of {0} */
 
-/* Whether there is a plain table of that name with that column. */
+/* Whether there is a plain table of that name, an identifier, with that column. MNEME_INVALID: it
+ * has computed columns. */
 int tables_has(struct tables *tables, const char *table, const char *column, bool *out,
                mneme_error *error);
 

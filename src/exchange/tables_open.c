@@ -63,8 +63,9 @@ int tables_fail(const struct tables *tables, int rc, mneme_error *error) {
 /* Nothing but reading tables. What an attacker could reach by it is a parser of pages. */
 static int authorize(void *context, int action, const char *a, const char *b, const char *schema,
                      const char *trigger) {
-    (void)context, (void)a, (void)b, (void)schema;
-    bool reads = action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_TRANSACTION;
+    (void)context, (void)b, (void)schema;
+    bool reads = action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_TRANSACTION ||
+                 (action == SQLITE_PRAGMA && strcmp(a, "table_xinfo") == 0);
     return reads && !trigger ? SQLITE_OK : SQLITE_DENY;
 }
 
@@ -162,21 +163,47 @@ int tables_prepare(struct tables *tables, const char *sql, sqlite3_stmt **out, m
 }
 
 /* A virtual table has no root page. */
-int tables_has(struct tables *tables, const char *table, const char *column, bool *out,
-               mneme_error *error) {
+static int is_plain(struct tables *tables, const char *table, bool *out, mneme_error *error) {
+    static const char sql[] = "SELECT 1 FROM sqlite_schema "
+                              "WHERE type = 'table' AND rootpage > 0 AND name = ?1";
     sqlite3_stmt *statement = NULL;
-    *out = false;
-    TRY(tables_prepare(tables,
-                       "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 "
-                       "AND name = ?1",
-                       &statement, error));
+    TRY(tables_prepare(tables, sql, &statement, error));
     sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
     int rc = sqlite3_step(statement);
-    bool there = rc == SQLITE_ROW;
+    *out = rc == SQLITE_ROW;
     sqlite3_finalize(statement);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : tables_fail(tables, rc, error);
+}
+
+/* A computed column is an expression of whoever made the file, which reading it would run. */
+static int look_at_columns(struct tables *tables, const char *table, const char *column, bool *out,
+                           mneme_error *error) {
+    enum { NAME = 1, HIDDEN = 6 };
+    char sql[96];
+    sqlite3_stmt *statement = NULL;
+    bool computed = false;
+    int rc;
+    snprintf(sql, sizeof sql, "PRAGMA main.table_xinfo(%s)", table);
+    TRY(tables_prepare(tables, sql, &statement, error));
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        const unsigned char *name = sqlite3_column_text(statement, NAME);
+        computed = computed || sqlite3_column_int(statement, HIDDEN) != 0;
+        *out = *out || (name && strcmp((const char *)name, column) == 0);
+    }
+    sqlite3_finalize(statement);
+    if (rc != SQLITE_DONE)
         return tables_fail(tables, rc, error);
-    *out = there && sqlite3_table_column_metadata(tables->db, "main", table, column, NULL, NULL,
-                                                  NULL, NULL, NULL) == SQLITE_OK;
+    if (computed)
+        return error_set(error, MNEME_INVALID,
+                         "%s: the table %s has computed columns, which are not read", tables->path,
+                         table);
     return 0;
+}
+
+int tables_has(struct tables *tables, const char *table, const char *column, bool *out,
+               mneme_error *error) {
+    bool plain;
+    *out = false;
+    TRY(is_plain(tables, table, &plain, error));
+    return plain ? look_at_columns(tables, table, column, out, error) : 0;
 }

@@ -56,6 +56,9 @@ static void exchange_formats__are_guessed_by_content_before_name(void **state) {
         guess("a.jsonl", "{\"type\":\"entity\",\"name\":\"n\",\"entityType\":\"e\"}\n"),
         "mcp-memory");
     assert_string_equal(guess("a", "{\"type\":\"relation\",\"relationType\":\"r\"}"), "mcp-memory");
+    assert_string_equal(guess("a.json", "{\"backup_id\":\"b\",\"episodes\":[]}"), "do-memory");
+    assert_string_equal(guess("a.jsonl", "{\"episode_id\":1,\"task_description\":2}"), "do-memory");
+    assert_string_equal(guess("a.jsonl", "SQLite format 3"), "jsonl");
     assert_string_equal(guess("a", "\xEF\xBB\xBF{\"kind\":\"step\"}"), "jsonl");
 }
 
@@ -85,9 +88,9 @@ static void exchange_formats__are_found_by_name(void **state) {
     OK(format_find("swe-agent", &format, &error), &error);
     assert_string_equal(format->name, "swe-agent");
     REFUSED(format_find("csv", &format, &error), MNEME_INVALID, &error);
-    assert_string_equal(
-        error.message,
-        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent, mcp-memory, do-memory, sqlite");
+    assert_string_equal(error.message,
+                        "there is no format \"csv\"; known are jsonl, tau-bench, swe-agent, "
+                        "mcp-memory, do-memory, sqlite");
     assert_string_equal(format->name, "swe-agent");
 }
 
@@ -119,6 +122,26 @@ static void exchange_split__takes_a_value_a_line_or_values_of_many_lines(void **
     SPLITS("swe-agent", "", "");
 }
 
+static void exchange_split__takes_the_lists_of_an_object(void **state) {
+    (void)state;
+    SPLITS("do-memory", "{\"backup_id\":\"b\"}", "");
+    SPLITS("do-memory", " {\"episodes\" : [ ] } \n", "");
+    SPLITS("do-memory",
+           "{\"backup_id\":\"]}\",\"episodes\":[{\"a\":[1]} ,{}],\"n\":7,\"patterns\":[{}]}",
+           "[1:{\"a\":[1]}][2:{}][3:{}]");
+    SPLITS("do-memory", "{\"episode_id\":1}\n{}\n", "[L1:{\"episode_id\":1}][L2:{}]");
+    SPLITS("do-memory", "[{},{}]", "[1:{}][2:{}]");
+    SPLITS("do-memory", "{\"episodes\":[{}", "[1:{}]!2:the file is cut off: its list does not end");
+    SPLITS("do-memory", "{\"episodes\":[{}]",
+           "[1:{}]!2:the file is cut off: its object does not end");
+    SPLITS("do-memory", "{\"episodes\":[{},", "[1:{}]!2:it is cut off: the file ends within it");
+    SPLITS("do-memory", "{\"episodes\":[{} {}]}", "[1:{}]!2:expected ',' or ']' at byte 16");
+    SPLITS("do-memory", "{\"episodes\":[] \"patterns\":[]}", "!1:expected ',' or '}' at byte 15");
+    SPLITS("do-memory", "{\"episodes\" []}", "!1:expected ':' at byte 12");
+    SPLITS("do-memory", "{\"episodes\":[]} x", "!1:there is text behind the object, at byte 16");
+    SPLITS("do-memory", "{\"backup_id\":\"", "!1:the file is cut off");
+}
+
 static void exchange_split__tells_where_a_file_is_damaged(void **state) {
     (void)state;
     SPLITS("tau-bench", "[", "!1:the file is cut off: its array does not end");
@@ -145,6 +168,7 @@ int main(void) {
         cmocka_unit_test(exchange_split__takes_jsonl_by_lines),
         cmocka_unit_test(exchange_split__takes_the_elements_of_an_array),
         cmocka_unit_test(exchange_split__takes_a_value_a_line_or_values_of_many_lines),
+        cmocka_unit_test(exchange_split__takes_the_lists_of_an_object),
         cmocka_unit_test(exchange_split__tells_where_a_file_is_damaged),
     };
     return cmocka_run_group_tests_name("exchange/formats", tests, NULL, NULL);
