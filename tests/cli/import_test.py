@@ -99,8 +99,8 @@ class Import(CliCase):
 
     def test_wrong_calls__are_named(self):
         self.bad(3, "missing.json", "import", "missing.json")
-        self.bad(2, "--format takes one of jsonl, tau-bench, swe-agent, mcp-memory",
-                 "import", "--format", "csv", "x")
+        self.bad(2, "--format takes one of jsonl, tau-bench, swe-agent, mcp-memory, do-memory, "
+                 "sqlite", "import", "--format", "csv", "x")
         self.bad(2, "'import' needs FILE...", "import")
         (self.directory / "odd.bin").write_bytes(b"\x00\x01\x02")
         self.bad(2, "odd.bin", "import", "odd.bin")
