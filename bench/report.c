@@ -192,11 +192,12 @@ static void print_footer(struct report *report, const char *file_system) {
             *processor ? ", " : "", sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release,
             file_system, report->load);
     fprintf(out, "data:    %s\n", report->data);
-    fprintf(
-        out,
-        "rounds:  medians of %u, in turn with their reference, after one not counted\n"
-        "spread:  the middle half of the rounds of a row within +-%.1f %%; at worst +-%.1f %%\n",
-        report->options->rounds, spread.median * 100, widest * 100);
+    if (!report->once)
+        fprintf(out,
+                "rounds:  medians of %u, in turn with their reference, after one not counted\n"
+                "spread:  the middle half of the rounds of a row within +-%.1f %%; at worst +-%.1f "
+                "%%\n",
+                report->options->rounds, spread.median * 100, widest * 100);
     if (report->options->quick)
         fputs("--quick: these sizes are too small for the figures to mean anything\n", out);
 }

@@ -46,6 +46,7 @@ struct report {
     size_t spread_count;
     double load; /* of the machine when the bench began */
     bool progress_shown;
+    bool once; /* set by a bench without rounds: each row is of all that it did */
 };
 
 void report_begin(struct report *report, const struct bench_options *options);

@@ -5,8 +5,6 @@
 #include "bench/benches.h"
 #include "bench/soak_stage.h"
 
-#include <sys/prctl.h>
-
 enum { PROCESSES = 4, THREADS = 4 };
 
 /* ---- Rows ----------------------------------------------------------------------------------- */
@@ -124,7 +122,9 @@ static int soak(struct soak_stage *stage, mneme_error *error) {
     struct soak_verdict verdict;
     TRY(soak_stage_set(stage, error));
     report_begin(&stage->report, stage->options);
+    stage->report.once = true;
     announce(stage);
+    stage->played = true;
     TRY(soak_stage_play(stage, error));
     report_progress(&stage->report, "the last look at everything");
     TRY(soak_check(stage, &verdict, error));
@@ -150,6 +150,6 @@ int soak_bench(const struct bench_options *options, mneme_error *error) {
     stage->length_ms = (int64_t)(minutes * 60000);
     interrupt_catch();
     int status = soak(stage, error);
-    soak_stage_strike(stage, status && status != MNEME_CANCELLED);
+    soak_stage_strike(stage, stage->played && status && status != MNEME_CANCELLED);
     return status;
 }

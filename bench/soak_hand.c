@@ -136,9 +136,13 @@ static int race(struct soak_hand *h, mneme_error *error) {
     return 0;
 }
 
+/*
+ * Those who write to the server have patterns of their own. A write of theirs knows no stamps, and
+ * counts as new in all of the record: it would undo what was changed here and not sent yet.
+ */
 static int tag_shared(struct soak_hand *h, mneme_error *error) {
-    struct soak_write w = {
-        .object = soak_pick(h, SOAK_SHARED), .count = 1, .extra = soak_pick(h, SOAK_TAGS)};
+    struct soak_write w = {.count = 1, .extra = soak_pick(h, SOAK_TAGS)};
+    w.object = soak_pick(h, SOAK_SHARED / 2) + (soak_is_far(h) ? SOAK_SHARED / 2 : 0);
     const struct soak_shared_tags *tags = &h->ledger.shared[w.object];
     if (tags->unsure >> w.extra & 1)
         return 0;
@@ -201,6 +205,13 @@ static int obey(struct soak_hand *h, mneme_error *error) {
     return 0;
 }
 
+/* Who cannot reach the server does not ask again at once. */
+static void back_off(struct soak_hand *h) {
+    struct timespec time = {.tv_nsec = 8 * 1000 * 1000};
+    h->outage = false;
+    nanosleep(&time, NULL);
+}
+
 static int run(struct soak_hand *h, mneme_error *error) {
     while (!atomic_load(&h->crew->stop)) {
         if (atomic_load(&h->crew->careful) && !atomic_load(&h->drained)) {
@@ -211,6 +222,8 @@ static int run(struct soak_hand *h, mneme_error *error) {
         if (soak_is_far(h))
             TRY(soak_resolve(h, error));
         TRY(take_turn(h, error));
+        if (h->outage)
+            back_off(h);
         atomic_fetch_add_explicit(&h->crew->slot->turns, 1, memory_order_relaxed);
     }
     return soak_drain(h, error);

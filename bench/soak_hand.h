@@ -48,6 +48,7 @@ struct soak_hand {
     size_t queue_count;
     uint32_t race;       /* the episode of all that steps go to now */
     int last;            /* the status of the last write that did not stay queued */
+    bool outage;         /* a call came to nothing for want of the server */
     atomic_bool drained; /* nothing is queued, and nothing will be while the crew is careful */
     atomic_int status;   /* … it ended with */
     mneme_error error;

@@ -32,6 +32,7 @@ struct soak_stage {
     struct soak_process processes[SOAK_SLOTS_MAX];
     struct soak_plan plan;
     unsigned happened[EVENTS];
+    bool played;    /* it has begun: what it leaves is worth a look when it fails */
     double seconds; /* that it took */
     uint64_t file_bytes;
 };

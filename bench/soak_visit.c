@@ -22,9 +22,10 @@ int soak_visit_one(struct soak_hand *h, uint32_t object, mneme_error *error) {
     mneme_error said;
     int64_t begin_ns = soak_now_ns();
     int status = soak_look(&h->eye, &h->ledger, object, &states, &said);
-    soak_times_add(soak_times_of(h, CALL_GET), soak_now_ns() - begin_ns);
-    if (status == 0)
+    if (status == 0) {
+        soak_times_add(soak_times_of(h, CALL_GET), soak_now_ns() - begin_ns);
         soak_count(h->crew->board, COUNT_CHECKED);
+    }
     if (status == 0 || soak_is_outage(h, status))
         return 0;
     return error_set(error, MNEME_FAILURE, "read: %s: %.400s", mneme_status_name(status),

@@ -141,6 +141,7 @@ bool soak_is_outage(struct soak_hand *h, int status) {
               (status == MNEME_UNAVAILABLE || status == MNEME_UNCERTAIN || status == MNEME_LOCKED);
     if (is)
         soak_count(h->crew->board, status == MNEME_UNCERTAIN ? COUNT_UNCERTAIN : COUNT_UNAVAILABLE);
+    h->outage = h->outage || is;
     return is;
 }
 
@@ -289,7 +290,8 @@ int soak_write_run(struct soak_hand *h, struct soak_write *w, mneme_error *error
     enum soak_call what = w->queued                             ? CALL_QUEUED
                           : w->verb == VERB_PUT && w->count > 1 ? CALL_PUT_MANY
                                                                 : call_of[w->verb];
-    soak_times_add(soak_times_of(h, what), soak_now_ns() - begin_ns);
+    if (status == 0)
+        soak_times_add(soak_times_of(h, what), soak_now_ns() - begin_ns);
     if (status || !w->queued)
         return finish(h, w, status, begin_ns / 1000, &said, error);
     h->queue[h->queue_count++] = (struct soak_queued){w->number, !batch, ticket};
