@@ -56,6 +56,7 @@ static int come_into_step(struct check *c, mneme_error *error) {
         if (status == 0 && is_settled(&report, &now)) {
             if (now.held_refused)
                 wrong(c, "the server refused %llu records", (unsigned long long)now.held_refused);
+            c->verdict->peers = now.peer_count;
             c->verdict->settle_seconds = seconds_now() - begin;
             return 0;
         }

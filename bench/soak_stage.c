@@ -76,7 +76,11 @@ static int process_end(struct soak_stage *stage, unsigned slot, mneme_error *err
     struct soak_process *p = &stage->processes[slot];
     if (!p->pid)
         return 0;
-    kill(p->pid, SIGCONT);
+    /* One that sleeps may be the one that is to end, or have the right to write, for which that one
+     * waits. */
+    for (unsigned i = 0; i < stage->slots; i++)
+        if (stage->processes[i].pid)
+            kill(stage->processes[i].pid, SIGCONT);
     kill(p->pid, SIGTERM);
     int code = process_wait(p);
     if (code == -1)
@@ -154,10 +158,22 @@ static int restart(struct soak_stage *stage, unsigned slot, bool killed, mneme_e
     return process_start(stage, slot, error);
 }
 
+/* For who looks into what a failed run leaves. */
+static void note(const struct soak_stage *stage, const struct soak_event *e) {
+    char text[MNEME_TIME_TEXT_SIZE];
+    if (!stage->diary)
+        return;
+    mneme_time_format(clock_wall_us(), text);
+    fprintf(stage->diary, "%s %.3f %s %u: process %ld\n", text, (double)e->at_ms / 1000,
+            soak_event_names[e->kind], e->slot, (long)stage->processes[e->slot].pid);
+    fflush(stage->diary);
+}
+
 static int happen(struct soak_stage *stage, const struct soak_event *e, mneme_error *error) {
     struct soak_slot *slot = &stage->board->slots[e->slot];
     struct soak_process *p = &stage->processes[e->slot];
     stage->happened[e->kind]++;
+    note(stage, e);
     switch (e->kind) {
     case EVENT_KILL:
     case EVENT_RESTART:
@@ -265,6 +281,8 @@ int soak_stage_set(struct soak_stage *stage, mneme_error *error) {
     atomic_store(&stage->wire, EVENT_FINE);
     TRY(scratch_create(&stage->scratch, stage->options, error));
     TRY(soak_board_map(stage->scratch.directory, &stage->board, error));
+    snprintf(path.text, sizeof path.text, "%s/events.txt", stage->scratch.directory);
+    stage->diary = fopen(path.text, "we");
     TRY(sqld_start(NULL, &stage->server, error));
     TRY(proxy_start(stage->server.ports[SQLD_HTTP].number, 0, &stage->proxy, error));
     proxy_decide_with(stage->proxy, decide, stage);
@@ -282,6 +300,8 @@ void soak_stage_strike(struct soak_stage *stage, bool keep) {
             kill(stage->processes[i].pid, SIGKILL);
             (void)process_wait(&stage->processes[i]);
         }
+    if (stage->diary)
+        fclose(TAKE(stage->diary));
     proxy_stop(TAKE(stage->proxy));
     soak_plan_free(&stage->plan);
     soak_board_unmap(TAKE(stage->board));
