@@ -79,9 +79,14 @@ static int compare_lives(const struct meeting *m) {
     return order ? order : compare_numbers(mine, theirs);
 }
 
-/* Whether a live side says something that the base did not. */
-static bool has_edit(const struct meeting *m, const struct merge_state *side) {
-    return !merge_is_live(&m->shared) || !merge_same_content(&m->old, side);
+/* Whether a live side says something that the base did not. Of theirs this machine's own earlier
+ * writes say nothing new: a push of them may have been done, and its answer lost. */
+static bool has_edit(const struct meeting *m, bool theirs) {
+    bool has_base = merge_is_live(&m->shared);
+    if (has_base && merge_same_content(&m->old, theirs ? &m->other : &m->ours))
+        return false;
+    return !theirs || m->self == 0 ||
+           merge_has_news(has_base ? &m->old : NULL, &m->other, m->self, m->mine->record->version);
 }
 
 /* Mine with its stamps. */
@@ -100,8 +105,7 @@ static int stamped_mine(const struct meeting *m, struct merge_side *out, mneme_e
 static int outlive(const struct meeting *m, bool mine_wins, struct merge_result *out,
                    mneme_error *error) {
     const struct merge_side *loser = mine_wins ? m->theirs : m->mine;
-    if (merge_is_live(loser) && loser->record->kind != MNEME_SUPERSEDED &&
-        has_edit(m, mine_wins ? &m->other : &m->ours))
+    if (merge_is_live(loser) && loser->record->kind != MNEME_SUPERSEDED && has_edit(m, mine_wins))
         out->loss = (struct merge_loss){.any = true, .by_delete = true, .mine = !mine_wins};
     struct merge_side winner = *m->theirs;
     if (mine_wins)

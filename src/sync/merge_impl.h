@@ -27,6 +27,11 @@ int merge_shared_of(const struct merge_side *base, struct arena *arena, struct m
 int merge_know_own(struct merge_state *ours, const struct merge_state *other, uint64_t self,
                    struct arena *arena);
 
+/* Whether theirs has an element that is neither as in the base (NULL: none is known) nor of this
+ * machine (`self`) and older than mine, which has that version. */
+bool merge_has_news(const struct merge_state *base, const struct merge_state *theirs, uint64_t self,
+                    mneme_version mine);
+
 /* What was lost when `mine` and `theirs`, of one life, were joined. `base` may be NULL. `unaware`
  * (NULL: not so): mine was written since its base, whose version this is, by a memory that may have
  * been set back: it and other writes of its device since then need not know of each other. */

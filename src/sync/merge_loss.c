@@ -52,12 +52,17 @@ static bool is_followed(const struct merge_item *mine, const struct merge_item *
     return !written || (loser == THEIRS && version_compare(theirs->stamp, k->base) <= 0);
 }
 
+/* A member that nobody ever wrote; see merge_unsaid_stamp. */
+static bool never_written(const struct merge_item *item) {
+    return item->value.size == 0 && version_is_zero(item->stamp);
+}
+
 static enum loser find_loser(const struct merge_item *base, const struct merge_item *mine,
                              const struct merge_item *theirs, const struct knowledge *k) {
     enum loser loser = merge_compare_items(mine, theirs) < 0 ? MINE : THEIRS;
     const struct merge_item *lost = loser == MINE ? mine : theirs;
-    if (merge_same_value(mine, theirs) || is_followed(mine, theirs, loser, k) ||
-        (base && merge_same_value(base, lost)))
+    if (merge_same_value(mine, theirs) || never_written(lost) ||
+        is_followed(mine, theirs, loser, k) || (base && merge_same_value(base, lost)))
         return NOBODY;
     bool own =
         k->self && theirs->stamp.device == k->self && version_compare(theirs->stamp, k->mine) < 0;

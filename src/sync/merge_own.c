@@ -64,3 +64,27 @@ int merge_know_own(struct merge_state *ours, const struct merge_state *other, ui
     }
     return 0;
 }
+
+/* ---- What is no news ------------------------------------------------------------------------ */
+
+static bool is_news(mneme_version stamp, uint64_t self, mneme_version mine) {
+    return !version_is_zero(stamp) && !is_known(stamp, self, mine);
+}
+
+bool merge_has_news(const struct merge_state *base, const struct merge_state *theirs, uint64_t self,
+                    mneme_version mine) {
+    static const struct merge_item nothing;
+    for (uint32_t i = 0; i < theirs->kind->schema->count; i++) {
+        const struct merge_row *row = &theirs->rows[i], *old = base ? &base->rows[i] : NULL;
+        if (is_news(row->stamp, self, mine) && !(old && slice_equal(old->value, row->value)))
+            return true;
+        for (size_t k = 0; k < row->count; k++) {
+            const struct merge_item *item = &row->items[k];
+            const struct merge_item *was = old ? merge_find_item(old, item->key) : NULL;
+            if (is_news(item->stamp, self, mine) &&
+                !(old && merge_same_value(item, was ? was : &nothing)))
+                return true;
+        }
+    }
+    return false;
+}

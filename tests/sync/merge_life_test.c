@@ -24,6 +24,27 @@ static void merge__lets_a_tombstone_stand_against_edits_not_seen(void **state) {
     assert_false(must_merge(&base, &base, &dead, &arena).loss.any);
 }
 
+/* A push was done, its answer was lost, and then the record was deleted. */
+static void merge__of_own_earlier_writes_a_tombstone_loses_nothing(void **state) {
+    (void)state;
+    AUTO_ARENA struct arena arena = {0};
+    struct merge_side sent = side_of(DRAFT("c", "a", "x"), 3, &arena);
+    uint64_t self = sent.record->version.device;
+    struct merge_side dead = maker_tombstone(MNEME_HEURISTIC, maker_version(4, self), &arena);
+    struct merge_result result;
+    assert_int_equal(merge(&NO_SIDE, &dead, &sent, self, &arena, &result, NULL), 0);
+    assert_int_equal(result.outcome, MERGE_MINE);
+    assert_false(result.loss.any);
+    /* Of another machine, or of this one after it, it is an edit; and so is one in its midst. */
+    assert_int_equal(merge(&NO_SIDE, &dead, &sent, self + 1, &arena, &result, NULL), 0);
+    assert_true(result.loss.any && result.loss.by_delete);
+    struct merge_side edit = edited(&sent, DRAFT("c", "a", "x", "y"), 9, &arena);
+    assert_int_equal(merge(&NO_SIDE, &dead, &edit, self, &arena, &result, NULL), 0);
+    assert_true(result.loss.any && result.loss.by_delete);
+    assert_int_equal(merge(&sent, &dead, &edit, self, &arena, &result, NULL), 0);
+    assert_true(result.loss.any && result.loss.by_delete);
+}
+
 static void merge__takes_the_later_born_life_whole(void **state) {
     (void)state;
     AUTO_ARENA struct arena arena = {0};
@@ -128,8 +149,7 @@ static void merge__refuses_bodies_that_do_not_decode(void **state) {
     for (size_t cut = 1; cut < stamped.plain.size - mine.plain.size; cut++) {
         struct merge_side broken = stamped;
         broken.plain.size -= cut;
-        assert_int_equal(merge(&base, &mine, &broken, 0, &arena, &result, &error),
-                         MNEME_CORRUPT);
+        assert_int_equal(merge(&base, &mine, &broken, 0, &arena, &result, &error), MNEME_CORRUPT);
         assert_int_equal(error.code, MNEME_CORRUPT);
         assert_int_equal(result.outcome, MERGE_BOTH);
     }
@@ -160,6 +180,7 @@ static void merge__without_memory_leaves_the_result_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merge__lets_a_tombstone_stand_against_edits_not_seen),
+        cmocka_unit_test(merge__of_own_earlier_writes_a_tombstone_loses_nothing),
         cmocka_unit_test(merge__takes_the_later_born_life_whole),
         cmocka_unit_test(merge__of_tombstones_takes_the_later),
         cmocka_unit_test(merge__with_nothing_takes_what_is_there),

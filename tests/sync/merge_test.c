@@ -121,6 +121,19 @@ static void merge__without_a_base_loses_what_is_older_unless_one_device_wrote_bo
     assert_false(result.loss.any);
 }
 
+/* Who never wrote a member loses nothing by what another wrote there. */
+static void merge__without_a_base_loses_no_member_that_was_never_written(void **state) {
+    (void)state;
+    AUTO_ARENA struct arena arena = {0};
+    struct merge_side mine = side_of(DRAFT("same", "filled in", NULL), 3, &arena);
+    struct merge_side theirs = side_of(DRAFT("same", "", NULL), 2, &arena);
+    struct merge_result result = must_merge(&NO_SIDE, &mine, &theirs, &arena);
+    assert_false(result.loss.any || result.also.any);
+    assert_text_is(heuristic_in(&result.side, &arena)->action, "filled in");
+    result = must_merge(&NO_SIDE, &theirs, &mine, &arena);
+    assert_false(result.loss.any || result.also.any);
+}
+
 static void merge__tells_both_losses_when_each_side_lost(void **state) {
     (void)state;
     AUTO_ARENA struct arena arena = {0};
@@ -281,6 +294,7 @@ int main(void) {
         cmocka_unit_test(merge__takes_the_later_of_two_edits_and_tells_the_loss),
         cmocka_unit_test(merge__of_the_same_edit_twice_loses_nothing),
         cmocka_unit_test(merge__without_a_base_loses_what_is_older_unless_one_device_wrote_both),
+        cmocka_unit_test(merge__without_a_base_loses_no_member_that_was_never_written),
         cmocka_unit_test(merge__tells_both_losses_when_each_side_lost),
         cmocka_unit_test(merge__under_equal_stamps_takes_the_greater_bytes),
         cmocka_unit_test(merge__keeps_edits_of_different_pairs_and_their_order),
