@@ -101,7 +101,6 @@ static void print_rows(struct soak_stage *stage, const struct soak_verdict *verd
     row(stage, "live records", "", (double)verdict->live);
     row(stage, "conflicts of sync", "", (double)verdict->conflicts);
     row(stage, "times met anew", "", verdict->peers ? (double)verdict->peers - 1 : 0);
-    row(stage, "conflicts of one with itself", "", (double)verdict->own_conflicts);
     row(stage, "checked", "", (double)verdict->checked);
     row(stage, "wrong", "", (double)verdict->wrong);
 }

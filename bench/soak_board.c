@@ -95,10 +95,11 @@ uint64_t soak_times_count(const struct soak_times *times) {
 
 double soak_times_quantile(const struct soak_times *times, double part) {
     uint64_t count = soak_times_count(times), seen = 0;
+    double longest = (double)atomic_load(&times->longest_ns);
     for (size_t i = 0; i < SOAK_BUCKETS; i++) {
         seen += atomic_load_explicit(&times->buckets[i], memory_order_relaxed);
         if (seen && (double)seen >= part * (double)count)
-            return value_of(i);
+            return value_of(i) < longest ? value_of(i) : longest;
     }
     return 0;
 }

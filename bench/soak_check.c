@@ -161,19 +161,17 @@ static void check_listed(struct check *c) {
                       mneme_kind_name(c->ledgers[writer].objects[i].kind));
 }
 
-/* An edit that sync overruled is told, though it is nothing wrong: with what was shared by all, and
- * of one writer's own where it had to be sent twice. */
+/* An edit that sync overruled: of what one alone wrote there is none. */
 static void take_conflict(struct check *c, const mneme_record *record) {
     const mneme_superseded *lost = record->as.superseded;
     struct soak_name name = {0};
-    bool own = soak_name_of(&lost->subject, &name) && name.class == SOAK_OBJECT;
-    c->verdict->conflicts++;
-    c->verdict->own_conflicts += own;
-    if (!own || c->verdict->own_conflicts > TOLD_MAX)
+    if (!soak_name_of(&lost->subject, &name) || name.class != SOAK_OBJECT) {
+        c->verdict->conflicts++;
         return;
-    fprintf(stderr, "mneme bench soak: a conflict with itself: writer %u, %s %u: %.*s: %.400s\n",
-            name.writer, mneme_kind_name(lost->subject_kind), name.number, (int)lost->reason.size,
-            lost->reason.data, lost->lost.data);
+    }
+    wrong(c, "sync tells of a conflict where one alone wrote: writer %u, %s %u: %.*s: %.300s",
+          name.writer, mneme_kind_name(lost->subject_kind), name.number, (int)lost->reason.size,
+          lost->reason.data, lost->lost.data);
 }
 
 /* Steps of their own belong to open episodes. */

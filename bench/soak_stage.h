@@ -55,9 +55,9 @@ static inline enum soak_role soak_role_of(const struct soak_stage *stage, unsign
 struct soak_verdict {
     uint64_t checked, wrong;
     uint64_t live;
-    uint64_t peers; /* as which the store is known to the server: one more each time that it, or
-                       the server, is taken for one that was set back */
-    uint64_t conflicts, own_conflicts; /* edits that sync overruled; of records of one writer */
+    uint64_t peers;     /* as which the store is known to the server: one more each time that it, or
+                           the server, is taken for one that was set back */
+    uint64_t conflicts; /* edits that sync overruled, of what all wrote to */
     uint64_t file_bytes, used_bytes, live_bytes;
     double settle_seconds; /* until store and server were in step */
 };

@@ -36,7 +36,7 @@ static mneme_options options_of(const struct soak_post *post) {
                                         .breaker_open_ms = 100}};
     if (post->role == SOAK_FAR) {
         options.remote.pool_max = 1;
-        options.remote.acquire_ms = 60;
+        options.remote.acquire_ms = 150;
         return options;
     }
     options.sync =
