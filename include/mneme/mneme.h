@@ -291,7 +291,8 @@ typedef struct mneme_completion {
 
 /*
  * Complete an episode: set outcome and end, and seal it, its steps moving into one record in the
- * same transaction. MNEME_NOT_FOUND; MNEME_CONFLICT: it is already completed.
+ * same transaction. MNEME_NOT_FOUND; MNEME_CONFLICT: it is already completed; or, of a queued one,
+ * as for mneme_tag_add.
  */
 MNEME_API int mneme_episode_complete(mneme *m, const mneme_id *id,
                                      const mneme_completion *completion, const mneme_write *how,
@@ -299,7 +300,9 @@ MNEME_API int mneme_episode_complete(mneme *m, const mneme_id *id,
 
 /*
  * Add or remove a tag of an episode, pattern or heuristic. Adding one that is there, or removing
- * one that is not, is no error and writes nothing. MNEME_NOT_FOUND: no such record.
+ * one that is not, is no error and writes nothing. MNEME_NOT_FOUND: no such record. MNEME_CONFLICT,
+ * of a queued one only: the record was written, by others or by sync, before its group was; then
+ * this is to be called again.
  */
 MNEME_API int mneme_tag_add(mneme *m, mneme_kind kind, const mneme_id *id, mneme_text tag,
                             const mneme_write *how, mneme_error *error);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# soak_test.sh - a short `mneme bench soak`: everything goes wrong for some seconds, nothing is lost,
-# nothing is left behind, and the rows say so.
+# soak_test.sh - a short `mneme bench soak`: everything goes wrong for some seconds, nothing is
+# lost, nothing is left behind, and the rows say so.
 set -eu
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/mneme-soak-test-XXXXXX")
