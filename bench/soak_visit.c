@@ -330,7 +330,8 @@ int soak_visit_refused(struct soak_hand *h, mneme_error *error) {
         status = tag_too_long(h, object, &wanted, &said);
     else
         status = append_to_sealed(h, object, &arena, &wanted, &said);
-    if (status == wanted)
+    /* When the answer that says which condition failed is lost, there is a general one. */
+    if (status == wanted || (soak_is_far(h) && status == MNEME_CONFLICT))
         soak_count(h->crew->board, COUNT_REFUSED);
     else if (!soak_is_outage(h, status) && !soak_is_full(h, status, begin_ns))
         return error_set(error, MNEME_FAILURE,
