@@ -171,6 +171,7 @@ static void os_log__logfmt_quotes_what_would_break_it(void **state) {
     assert_string_equal(VALUE("two\nlines\r\n"), "\"two\\nlines\\r\\n\"");
     assert_string_equal(VALUE("a\0b"), "\"a\\u0000b\"");
     assert_string_equal(VALUE("\x1b[31mred\x7f"), "\"\\u001b[31mred\\u007f\"");
+    assert_string_equal(VALUE("\x1f"), "\"\\u001f\"");
     assert_string_equal(VALUE("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"");
     assert_string_equal(VALUE("\xf0\x9f\x90\x8c"), "\"\xf0\x9f\x90\x8c\"");
     assert_string_equal(VALUE("\xc2\x9b"
