@@ -29,6 +29,8 @@ int cache_skewed(struct kit *kit, mneme_error *error);
 
 /* cache_traces.c: hit rates on recorded requests. */
 int cache_traces(struct kit *kit, mneme_error *error);
+/* The same in a cache of one size, against the best possible. */
+int cache_traces_at(struct kit *kit, size_t capacity, mneme_error *error);
 /* The same on a trace of the user's, instead of all else. */
 int cache_trace_file(const struct bench_options *options, mneme_error *error);
 

@@ -126,14 +126,20 @@ static void tell_missing(struct kit *kit, const char *path) {
         fprintf(stderr, "mneme bench: left out: there is no %s\n", path);
 }
 
-int cache_traces(struct kit *kit, mneme_error *error) {
+enum { TRACE_PATH_MAX = 4096 };
+
+static void trace_path(char path[TRACE_PATH_MAX], const struct recorded *source) {
     const char *directory = getenv("MNEME_DATA_DIR");
+    snprintf(path, TRACE_PATH_MAX, "%s/traces/%s",
+             directory && *directory ? directory : MNEME_DEFAULT_DATA_DIR, source->file);
+}
+
+int cache_traces(struct kit *kit, mneme_error *error) {
     struct summary summary = {0};
     report_heading(&kit->report, "hits on traces");
     for (size_t i = 0; i < COUNT_OF(recorded); i++) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/traces/%s",
-                 directory && *directory ? directory : MNEME_DEFAULT_DATA_DIR, recorded[i].file);
+        char path[TRACE_PATH_MAX];
+        trace_path(path, &recorded[i]);
         if (access(path, R_OK) == 0)
             TRY(play_recorded(kit, &recorded[i], path, &summary, error));
         else
@@ -141,6 +147,41 @@ int cache_traces(struct kit *kit, mneme_error *error) {
     }
     if (summary.rows)
         report_summary(kit, &summary);
+    return 0;
+}
+
+/* ---- All at one size ------------------------------------------------------------------------ */
+
+static int play_at(struct kit *kit, const struct recorded *source, const char *path,
+                   size_t capacity, mneme_error *error) {
+    AUTO_TRACE struct trace trace = {0};
+    size_t ours, optimum;
+    char name[NAME_MAX_SIZE];
+    snprintf(name, sizeof name, "trace %s", source->name);
+    report_progress(&kit->report, "measuring: %s", name);
+    TRY(trace_load(path, &trace, error));
+    if (kit->options->quick)
+        trace.count = size_min(trace.count, SHORT);
+    TRY(play_ours(&trace, capacity, &ours, error));
+    TRY(trace_play_optimum(&trace, capacity, &optimum, error));
+    report_row(&kit->report,
+               &(struct row){.name = name,
+                             .unit = "%",
+                             .reference = "best possible",
+                             .value = {.median = percent(ours, trace.count)},
+                             .reference_value = {.median = percent(optimum, trace.count)}});
+    return 0;
+}
+
+int cache_traces_at(struct kit *kit, size_t capacity, mneme_error *error) {
+    for (size_t i = 0; i < COUNT_OF(recorded); i++) {
+        char path[TRACE_PATH_MAX];
+        trace_path(path, &recorded[i]);
+        if (access(path, R_OK) == 0)
+            TRY(play_at(kit, &recorded[i], path, capacity, error));
+        else
+            tell_missing(kit, path);
+    }
     return 0;
 }
 

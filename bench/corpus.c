@@ -168,6 +168,18 @@ int corpus_vary(const struct corpus *corpus, uint64_t number, struct arena *aren
 
 /* ---- Steps -------------------------------------------------------------------------------- */
 
+int corpus_vary_new(const struct corpus *corpus, uint64_t number, struct arena *arena,
+                    mneme_record *out, mneme_error *error) {
+    mneme_episode *blank = arena_alloc(arena, sizeof *blank);
+    if (!blank)
+        return error_set(error, MNEME_NO_MEMORY, "no memory for episodes");
+    TRY(corpus_vary(corpus, number, arena, out, error));
+    *blank = *out->as.episode;
+    blank->id = out->id = (mneme_id){{0}};
+    out->as.episode = blank;
+    return 0;
+}
+
 int corpus_steps(const struct record_list *episodes, struct arena *arena, struct record_list *out,
                  mneme_error *error) {
     size_t count = 0, at = 0;

@@ -38,6 +38,10 @@ void corpus_fini(struct corpus *corpus);
 int corpus_vary(const struct corpus *corpus, uint64_t number, struct arena *arena,
                 mneme_record *out, mneme_error *error);
 
+/* The same without an id, as an agent puts it: mneme_put makes one. */
+int corpus_vary_new(const struct corpus *corpus, uint64_t number, struct arena *arena,
+                    mneme_record *out, mneme_error *error);
+
 /* The steps of some episodes as records of their own, in the arena; ids and parents as they are. */
 int corpus_steps(const struct record_list *episodes, struct arena *arena, struct record_list *out,
                  mneme_error *error);

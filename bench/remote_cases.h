@@ -12,6 +12,13 @@ int remote_batches(struct remote *r, mneme_error *error);
 /* remote_wire.c: how many bytes travel, against plain columns. */
 int remote_wire(struct remote *r, mneme_error *error);
 
+/* Bytes, both ways, that store `count` episodes and read them back: ours in either encoding, and
+ * the same as plain columns; and those of the dictionary, once a handle. Needs the proxy. */
+struct wire_bytes {
+    uint64_t json, protobuf, plain, dictionary;
+};
+int remote_wire_count(struct remote *r, size_t count, struct wire_bytes *out, mneme_error *error);
+
 /* remote_point.c: one record over a kept connection, a new one, and curl alone. */
 int remote_points(struct remote *r, mneme_error *error);
 

@@ -239,25 +239,13 @@ void name_at(char text[ROW_NAME_SIZE], const char *name, const struct distance *
 
 /* ---- Episodes ----------------------------------------------------------------------------- */
 
-static int episode_take(struct remote *r, struct arena *arena, mneme_record *out,
-                        mneme_error *error) {
-    mneme_episode *blank = arena_alloc(arena, sizeof *blank);
-    if (!blank)
-        return error_set(error, MNEME_NO_MEMORY, "no memory for episodes");
-    TRY(corpus_vary(&r->kit->corpus, r->numbers++, arena, out, error));
-    *blank = *out->as.episode;
-    blank->id = out->id = (mneme_id){{0}};
-    out->as.episode = blank;
-    return 0;
-}
-
 int episodes_take(struct remote *r, size_t count, struct arena *arena, mneme_record **out,
                   int64_t *since_us, mneme_error *error) {
     mneme_record *records = arena_zalloc(arena, count, sizeof *records);
     if (!records)
         return error_set(error, MNEME_NO_MEMORY, "no memory for episodes");
     for (size_t i = 0; i < count; i++)
-        TRY(episode_take(r, arena, &records[i], error));
+        TRY(corpus_vary_new(&r->kit->corpus, r->numbers++, arena, &records[i], error));
     *out = records;
     if (since_us)
         *since_us = records[0].time_us;

@@ -193,35 +193,39 @@ static int count_plain(struct wire *w, uint64_t *out, mneme_error *error) {
 
 /* ---- Rows --------------------------------------------------------------------------------- */
 
-int remote_wire(struct remote *r, mneme_error *error) {
+int remote_wire_count(struct remote *r, size_t count, struct wire_bytes *out, mneme_error *error) {
     AUTO_ARENA struct arena arena = {0};
-    struct wire w = {.r = r, .arena = &arena, .count = bench_size(r->kit->options, 100, 200, 1000)};
-    uint64_t json = 0, protobuf = 0, plain = 0, dictionary = 0;
+    struct wire w = {.r = r, .arena = &arena, .count = count};
+    report_progress(&r->kit->report, "counting bytes");
+    distance_set(r, &r->distances[STRAIGHT]);
+    TRY(count_plain(&w, &out->plain, error));
+    TRY(count_ours(&w, MNEME_ENCODING_JSON, &out->json, error));
+    TRY(count_ours(&w, MNEME_ENCODING_PROTOBUF, &out->protobuf, error));
+    return count_dictionary(&w, MNEME_ENCODING_PROTOBUF, &out->dictionary, error);
+}
+
+int remote_wire(struct remote *r, mneme_error *error) {
+    struct wire_bytes bytes = {0};
     if (!r->proxy) {
         report_heading(&r->kit->report, "bytes on the wire: LEFT OUT, the server is far; the "
                                         "proxy that counts them speaks no TLS");
         return 0;
     }
     report_heading(&r->kit->report, "bytes on the wire: episodes stored and read back");
-    report_progress(&r->kit->report, "counting bytes");
-    distance_set(r, &r->distances[0]);
-    TRY(count_plain(&w, &plain, error));
-    TRY(count_ours(&w, MNEME_ENCODING_JSON, &json, error));
-    TRY(count_ours(&w, MNEME_ENCODING_PROTOBUF, &protobuf, error));
-    TRY(count_dictionary(&w, MNEME_ENCODING_PROTOBUF, &dictionary, error));
+    TRY(remote_wire_count(r, bench_size(r->kit->options, 100, 200, 1000), &bytes, error));
     struct row row = {.name = "episodes, JSON",
                       .unit = "KB",
                       .reference = "plain columns, JSON",
-                      .value = kilobytes(json),
-                      .reference_value = kilobytes(plain),
+                      .value = kilobytes(bytes.json),
+                      .reference_value = kilobytes(bytes.plain),
                       .goal = AT_MOST(0.24)};
     report_row(&r->kit->report, &row);
     row.name = "episodes, protobuf";
-    row.value = kilobytes(protobuf);
+    row.value = kilobytes(bytes.protobuf);
     row.goal = AT_MOST(0.18);
     report_row(&r->kit->report, &row);
     report_row(&r->kit->report, &(struct row){.name = "the dictionary, once a handle",
                                               .unit = "KB",
-                                              .value = kilobytes(dictionary)});
+                                              .value = kilobytes(bytes.dictionary)});
     return 0;
 }

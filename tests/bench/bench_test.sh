@@ -46,7 +46,7 @@ assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a c
 END
 }
 
-for name in store codec import cache remote sync; do
+for name in store codec import cache remote sync targets; do
     rows=$work/rows-$name
     bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$rows" 2>"$work/errors" ||
         fail "$name failed: $(cat "$work/errors")"
@@ -91,6 +91,35 @@ for distance in "0 ms" "40 ms"; do
     done
 done
 expect_row "one more step, pushed"
+
+# Every target of the plan has its rows; those of calls at each place.
+rows=$work/rows-targets
+for place in "embedded" "0 ms" "40 ms"; do
+    for row in "episodes batched" "patterns batched" "bulk insert: episodes" \
+        "bulk insert: patterns" "p99: put" "p99: append step" "p99: complete" "p99: tag" \
+        "p99: get, uncached" "p99: get, cached" "p99: get open episode" "p99: list, uncached" \
+        "p99: list, cached" "p99: stats" "p99: delete" "p99: batch of 100"; do
+        expect_row "$row, $place"
+    done
+done
+for row in "episodes on the wire, JSON" "episode from the cache" "episode past the cache" \
+    "episode that the cache has not" "reads of the hot tenth" "all look-ups" \
+    "caches when all was read" "evictions in the second hour" "reads at work, 40 ms away, p50" \
+    "reads at work, 40 ms away, p95" "reads at work, 40 ms away, p99" "statements found prepared" \
+    "a preparation, p99" "queued until its commit" "mneme_flush of one queued write"; do
+    expect_row "$row"
+done
+
+# When the group commit commits is no matter of speed: at the hundredth operation, and not before
+# its time is up.
+python3 - "$rows" <<'END' || fail "targets: commits come at other operations, or too early"
+import json, sys
+
+values = {row["case"]: row["value"] for row in map(json.loads, open(sys.argv[1], encoding="utf-8"))}
+assert values["commit at operation, earliest"] == values["commit at operation, latest"] == 100
+assert values["queued until its commit, least"] >= 100
+assert values["commits when mneme_flush is done"] == 1
+END
 
 # Without real data, made-up episodes stand in, and the table says so.
 MNEME_DATA_DIR=$work bench codec --quick --rounds 1 --dir "$work/stores" >"$work/table"
