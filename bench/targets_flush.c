@@ -111,7 +111,7 @@ static int time_once(struct flushing *f, double *durable, double *queued, mneme_
 
 static int by_time(struct flushing *f, mneme_error *error) {
     double durable[200], queued[200];
-    size_t tries = bench_size(f->kit->options, 3, 60, COUNT_OF(queued));
+    size_t tries = bench_size(f->kit->options, 3, 40, COUNT_OF(queued));
     report_progress(&f->kit->report, "measuring: commits by time");
     TRY(flushing_open(f, 0, error)); /* as shipped */
     for (size_t i = 0; i < tries; i++) {

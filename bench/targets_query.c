@@ -132,8 +132,8 @@ static void queries_fini(struct queries *q) {
 int targets_queries(struct remote *r, mneme_error *error) {
     CLEANUP(queries_fini)
     struct queries q = {.r = r,
-                        .warm_tasks = bench_size(r->kit->options, 2, 60, 200),
-                        .tasks = bench_size(r->kit->options, 2, 20, 100),
+                        .warm_tasks = bench_size(r->kit->options, 2, 100, 200),
+                        .tasks = bench_size(r->kit->options, 2, 16, 100),
                         .uncached_reads = bench_size(r->kit->options, 10, 100, 500)};
     report_heading(&r->kit->report, "cached queries: p50, p95, p99 under 10, 20, 50 ms, from 45");
     report_progress(&r->kit->report, "measuring: reads at work, 40 ms away");

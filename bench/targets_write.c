@@ -101,7 +101,7 @@ static int measure_remote(struct remote *r, const struct distance *d, struct mea
                         .number = r->numbers,
                         .grouped = bench_size(r->kit->options, 100, 400, 1000),
                         .single = near ? bench_size(r->kit->options, 5, 50, 200)
-                                       : bench_size(r->kit->options, 3, 10, 50)};
+                                       : bench_size(r->kit->options, 3, 6, 50)};
     distance_set(r, d);
     TRY(mneme_open(d->url, &options, &w.m, error));
     TRY(measure_at(&w, d->text, results, error));
