@@ -74,16 +74,14 @@ static bool is_free(const double *taken, size_t count, double percent) {
 
 static void put_label(struct buf *out, double percent, double tick) {
     const char *anchor = percent < 8 ? "start" : percent > 92 ? "end" : "middle";
-    char text[32];
-    if (tick >= 1000) {
-        char count[COUNT_TEXT_SIZE];
-        format_count(count, (size_t)tick);
-        snprintf(text, sizeof text, "%s", count);
-    } else {
-        snprintf(text, sizeof text, "%g", tick);
-    }
-    buf_printf(out, "<text x=\"%.2f%%\" y=\"15\" text-anchor=\"%s\">%s×</text>", percent, anchor,
-               text);
+    bool million = tick >= 1e6, thousand = tick >= 1e3 && !million;
+    buf_printf(out, "<text x=\"%.2f%%\" y=\"15\" text-anchor=\"%s\">%g%s×</text>", percent, anchor,
+               million    ? tick / 1e6
+               : thousand ? tick / 1e3
+                          : tick,
+               million    ? "M"
+               : thousand ? "k"
+                          : "");
 }
 
 void plot_axis(struct buf *out, const struct axis *axis) {
