@@ -265,6 +265,7 @@ static void bench_summary_html__draws_numbers_only(void **state) {
     struct scene s;
     scene_init(&s);
     AUTO_FREE char *text = written(summary_to_html, &s.summary);
+    assert_has(text, "no number</th><td role=\"cell\" class=\"track\"></td>");
     assert_lacks(text, "\"nan");
     assert_lacks(text, "\"-nan");
     assert_lacks(text, "\"inf");
