@@ -63,41 +63,53 @@ static void put_disc(struct buf *out, const char *name, double percent, int y_pe
 
 /* ---- The axis of a group ------------------------------------------------------------------- */
 
-/* Labels stand apart; that of 1 goes before all others. */
-static bool is_free(const double *taken, size_t count, double percent) {
-    const double apart = 15;
-    for (size_t i = 0; i < count; i++)
-        if (fabs(taken[i] - percent) < apart)
+struct label {
+    char text[32];
+    double percent;
+};
+
+/* "0.1×", "30×", "100k×". */
+static struct label label_of(const struct axis *axis, double tick) {
+    struct label label = {.percent = axis_percent(axis, tick)};
+    const char *unit = tick >= 1e6 ? "M" : tick >= 1e3 ? "k" : "";
+    snprintf(label.text, sizeof label.text, "%g%s×",
+             tick / (tick >= 1e6   ? 1e6
+                     : tick >= 1e3 ? 1e3
+                                   : 1),
+             unit);
+    return label;
+}
+
+/* Whether it stands clear of all labels, on an axis as narrow as the style makes it. */
+static bool is_free(const struct label *labels, size_t count, const struct label *label) {
+    const double character = 4; /* percent of that axis */
+    for (size_t i = 0; i < count; i++) {
+        double both = character * (double)(strlen(labels[i].text) + strlen(label->text)) / 2;
+        if (fabs(labels[i].percent - label->percent) < both)
             return false;
+    }
     return true;
 }
 
-static void put_label(struct buf *out, double percent, double tick) {
-    const char *anchor = percent < 8 ? "start" : percent > 92 ? "end" : "middle";
-    bool million = tick >= 1e6, thousand = tick >= 1e3 && !million;
-    buf_printf(out, "<text x=\"%.2f%%\" y=\"15\" text-anchor=\"%s\">%g%s×</text>", percent, anchor,
-               million    ? tick / 1e6
-               : thousand ? tick / 1e3
-                          : tick,
-               million    ? "M"
-               : thousand ? "k"
-                          : "");
+static void put_label(struct buf *out, const struct label *label) {
+    const char *anchor = label->percent < 8 ? "start" : label->percent > 92 ? "end" : "middle";
+    buf_printf(out, "<text x=\"%.2f%%\" y=\"15\" text-anchor=\"%s\">%s</text>", label->percent,
+               anchor, label->text);
 }
 
+/* That of 1 goes before all others. */
 void plot_axis(struct buf *out, const struct axis *axis) {
-    double ticks[AXIS_TICKS_MAX], taken[AXIS_TICKS_MAX + 1];
-    size_t count = axis_ticks(axis, ticks), used = 1;
+    double ticks[AXIS_TICKS_MAX];
+    struct label labels[AXIS_TICKS_MAX + 1] = {label_of(axis, 1)};
+    size_t tick_count = axis_ticks(axis, ticks), count = 1;
+    for (size_t i = 0; i < tick_count; i++) {
+        labels[count] = label_of(axis, ticks[i]);
+        count += is_free(labels, count, &labels[count]);
+    }
     buf_append_string(out,
                       "<svg class=\"axis\" width=\"100%\" height=\"22\" aria-hidden=\"true\">");
-    taken[0] = axis_percent(axis, 1);
-    put_label(out, taken[0], 1);
-    for (size_t i = 0; i < count; i++) {
-        double percent = axis_percent(axis, ticks[i]);
-        if (is_free(taken, used, percent)) {
-            taken[used++] = percent;
-            put_label(out, percent, ticks[i]);
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        put_label(out, &labels[i]);
     buf_append_string(out, "</svg>");
 }
 
