@@ -35,7 +35,7 @@ static void put_goal(struct buf *out, const struct row *row, bool target) {
 static void put_figures(struct buf *out, const struct row *row) {
     char text[ROW_TEXT_SIZE];
     row_ratio_text(text, row);
-    buf_printf(out, "<td role=\"cell\" class=\"ratio\">%s%s</td>", text, *text ? "×" : "");
+    buf_printf(out, "<td role=\"cell\" class=\"ratio\">%s</td>", text);
     row_value_text(text, row);
     put_cell(out, "value", text);
     buf_append_string(out, "<td role=\"cell\" class=\"reference\">");
@@ -107,7 +107,7 @@ static void put_table(struct buf *out, const struct bench_result *bench, bool ta
     buf_append_string(out, "</caption>\n<thead role=\"rowgroup\"><tr role=\"row\" class=\"head\">");
     const char *const columns[][2] = {
         {"case", targets ? "target" : "case"},
-        {"track", targets ? "measured, of what was asked" : "ratio to the reference"},
+        {"track", targets ? "ratio, or part of what was asked" : "ratio to the reference"},
         {"goal", targets ? "asked" : "goal"},
         {"ratio", "ratio"},
         {"value", "measured"},

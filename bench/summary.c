@@ -106,10 +106,12 @@ void row_reference_text(char text[ROW_TEXT_SIZE], const struct row *row) {
 }
 
 void row_ratio_text(char text[ROW_TEXT_SIZE], const struct row *row) {
-    char ratio[COUNT_TEXT_SIZE] = "";
-    if (row->reference)
+    char ratio[COUNT_TEXT_SIZE];
+    text[0] = 0;
+    if (row->reference) {
         format_ratio(ratio, row_ratio(row));
-    snprintf(text, ROW_TEXT_SIZE, "%s", ratio);
+        snprintf(text, ROW_TEXT_SIZE, "%s×", ratio);
+    }
 }
 
 void row_goal_text(char text[ROW_TEXT_SIZE], const struct row *row) {
@@ -118,7 +120,7 @@ void row_goal_text(char text[ROW_TEXT_SIZE], const struct row *row) {
     if (goal->kind != GOAL_NONE)
         snprintf(text, ROW_TEXT_SIZE, "%s %g%s%.40s", goal->kind == GOAL_AT_LEAST ? "≥" : "≤",
                  goal->bound, goal->of_value ? " " : "",
-                 goal->of_value ? unit_text(row->unit) : "");
+                 goal->of_value ? unit_text(row->unit) : "×");
 }
 
 void row_spread_text(char text[ROW_TEXT_SIZE], const struct row *row) {

@@ -50,9 +50,9 @@ enum { ROW_TEXT_SIZE = 96 };
 /* "1,234 rec/s"; of a reference without its unit; "" without a reference. */
 void row_value_text(char text[ROW_TEXT_SIZE], const struct row *row);
 void row_reference_text(char text[ROW_TEXT_SIZE], const struct row *row);
-/* "24.1"; "" without a reference. */
+/* "24.1×"; "" without a reference. */
 void row_ratio_text(char text[ROW_TEXT_SIZE], const struct row *row);
-/* "≥ 0.85", "≤ 40 ns"; "" without a goal. */
+/* "≥ 0.85×", "≤ 40 ns"; "" without a goal. */
 void row_goal_text(char text[ROW_TEXT_SIZE], const struct row *row);
 /* "±1.2 %"; "±1.2 %, ±104 %" with a reference that varies too; "" of what was counted once. */
 void row_spread_text(char text[ROW_TEXT_SIZE], const struct row *row);

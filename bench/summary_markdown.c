@@ -176,28 +176,31 @@ static void put_bench(const struct bench_result *bench, struct buf *out) {
 
 /* ---- Goals -------------------------------------------------------------------------------- */
 
+/* What was measured is what the goal is of: the ratio, or the value. */
 static void put_target(const struct row *row, struct buf *out) {
-    char text[ROW_TEXT_SIZE], ratio[ROW_TEXT_SIZE];
+    bool has_goal = row->goal.kind != GOAL_NONE, of_ratio = row->reference && !row->goal.of_value;
+    char goal[ROW_TEXT_SIZE], value[ROW_TEXT_SIZE], ratio[ROW_TEXT_SIZE], other[ROW_TEXT_SIZE];
+    row_goal_text(goal, row);
+    row_value_text(value, row);
+    row_ratio_text(ratio, row);
+    row_reference_text(other, row);
     buf_append_byte(out, '|');
     put_cell(out, row->name);
-    row_goal_text(text, row);
-    put_cell(out, text);
-    row_value_text(text, row);
-    row_ratio_text(ratio, row);
+    put_cell(out, goal);
+    put_cell(out, of_ratio ? ratio : value);
     buf_append_byte(out, ' ');
-    put_text(out, text);
-    buf_append_string(out, " |");
-    buf_append_byte(out, ' ');
+    if (of_ratio) {
+        put_text(out, value);
+        buf_append_string(out, ", ");
+    }
     if (row->reference) {
         put_text(out, row->reference);
-        row_reference_text(text, row);
-        buf_printf(out, ": %s; ratio %s", text, ratio);
+        buf_printf(out, " %s", other);
     }
-    bool missed = row->goal.kind != GOAL_NONE && !row_holds(row);
     buf_printf(out, " | %s | `mneme bench targets` |\n",
-               row->goal.kind == GOAL_NONE ? ""
-               : missed                    ? "**MISSED**"
-                                           : "reached");
+               !has_goal        ? ""
+               : row_holds(row) ? "reached"
+                                : "**MISSED**");
 }
 
 static void put_targets(const struct bench_result *targets, struct buf *out) {
@@ -218,8 +221,9 @@ static void put_targets(const struct bench_result *targets, struct buf *out) {
             buf_append_string(out, "**\n");
         } else {
             if (!table)
-                buf_append_string(out, "\n| target | asked | measured | against | | printed by |\n"
-                                       "|---|--:|--:|---|---|---|\n");
+                buf_append_string(out,
+                                  "\n| target | asked | measured | of, against | | printed by |\n"
+                                  "|---|--:|--:|---|---|---|\n");
             put_target(&item->row, out);
         }
         table = !item->heading;
