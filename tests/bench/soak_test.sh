@@ -25,9 +25,10 @@ for line in open(sys.argv[1], encoding="utf-8"):
     rows.setdefault(row["case"], row["value"])
 for kind in "kill", "restart", "full", "server down", "cut":
     assert rows["happened: " + kind] >= 1, kind
-for call in "put", "step", "queued", "get", "put, server":
-    assert rows[call] > 0 and rows[call + ": p99"] <= rows[call + ": longest"] * 1.07, call
-assert rows["writes acknowledged"] > 100 and rows["checked"] > 100, rows
+for call in "put", "step", "queued", "get":
+    assert rows[call] > 0 and rows[call + ": p99"] <= rows[call + ": longest"], call
+assert any(case.endswith(", server") for case in rows) or rows["server not to be reached"], rows
+assert rows["writes acknowledged"] > 20 and rows["checked"] > 20, rows
 assert rows["wrong"] == 0, rows
 END
 
