@@ -161,7 +161,8 @@ static void check_listed(struct check *c) {
                       mneme_kind_name(c->ledgers[writer].objects[i].kind));
 }
 
-/* An edit that sync overruled: of what one alone wrote there is none. */
+/* An edit that sync overruled: of what one alone wrote there is none, but for steps that had been
+ * sent, without an answer, before their episode was completed and deleted. */
 static void take_conflict(struct check *c, const mneme_record *record) {
     const mneme_superseded *lost = record->as.superseded;
     struct soak_name name = {0};
