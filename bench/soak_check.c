@@ -161,12 +161,23 @@ static void check_listed(struct check *c) {
                       mneme_kind_name(c->ledgers[writer].objects[i].kind));
 }
 
-/* An edit that sync overruled: of what one alone wrote there is none, but for steps that had been
- * sent, without an answer, before their episode was completed and deleted. */
+/* Whether one writer alone wrote to a record: to an object, or to a step that is in none of the
+ * episodes of all. */
+static bool is_of_one(const struct check *c, const struct soak_name *name) {
+    if (name->writer >= COUNT_OF(c->seen) || name->class != SOAK_STEP)
+        return name->class == SOAK_OBJECT;
+    const struct soak_ledger *l = &c->ledgers[name->writer];
+    for (uint32_t i = 0; i < l->race_count; i++)
+        if (l->race_steps[i].write == name->number)
+            return false;
+    return true;
+}
+
+/* An edit that sync overruled: of what one alone wrote there is none. */
 static void take_conflict(struct check *c, const mneme_record *record) {
     const mneme_superseded *lost = record->as.superseded;
     struct soak_name name = {0};
-    if (!soak_name_of(&lost->subject, &name) || name.class != SOAK_OBJECT) {
+    if (!soak_name_of(&lost->subject, &name) || !is_of_one(c, &name)) {
         c->verdict->conflicts++;
         return;
     }

@@ -189,8 +189,28 @@ static int fold(struct plan *plan, size_t at, mneme_error *error) {
 
 /* ---- Children of the deleted ----------------------------------------------------------------- */
 
+/*
+ * Whether a child that comes from the remote, and is not here, was written by this machine before
+ * it ended the episode's life: a push of it was done, its answer lost, the episode completed, which
+ * purged the child, and deleted. So it was deleted knowingly, and nothing is lost.
+ */
+static int was_known(struct plan *plan, const struct item *child,
+                     const struct stored_record *tombstone, bool *yes, mneme_error *error) {
+    const struct merge_side none = {0}, dead = {.record = tombstone};
+    struct merge_result result;
+    uint64_t self = plan->stats.device;
+    *yes = false;
+    if (!child->theirs || child->mine || child->changed || tombstone->version.device != self ||
+        plan->sync->state.phase != PHASE_IN_STEP)
+        return 0;
+    TRY(merge(&none, &dead, &child->lost[0], self, &plan->arena, &result, error));
+    *yes = result.outcome == MERGE_MINE && !result.loss.any;
+    return 0;
+}
+
 static int delete_child(struct plan *plan, struct item *child, mneme_version version,
                         mneme_error *error) {
+    bool known;
     struct stored_record *tombstone = arena_alloc(&plan->arena, sizeof *tombstone);
     const struct stored_record *r = child->result.record;
     if (!tombstone)
@@ -206,10 +226,11 @@ static int delete_child(struct plan *plan, struct item *child, mneme_version ver
                                         .place = r->place,
                                         .time_us = r->time_us,
                                         .version = version};
+    TRY(was_known(plan, child, tombstone, &known, error));
     child->result = (struct merge_side){.record = tombstone};
     child->changed = true;
     child->kept = version;
-    child->losses[0] = (struct merge_loss){.any = true, .by_delete = true, .mine = true};
+    child->losses[0] = (struct merge_loss){.any = !known, .by_delete = true, .mine = true};
     return 0;
 }
 

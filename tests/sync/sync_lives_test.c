@@ -121,6 +121,30 @@ static void lives__step_that_the_deleter_did_not_know_ends_alike_everywhere(void
     scene_end(scene);
 }
 
+/* A push is done, its answer is lost, the process ends; the next one hears of its own step when it
+ * has completed and deleted the episode, knowing of the step. `by_other`: another machine has. */
+static void lives__own_step_that_was_deleted_knowingly_is_no_conflict(void **state) {
+    (void)state;
+    for (int by_other = 0; by_other < 2; by_other++) {
+        struct scene *scene = scene_make(2);
+        unsigned deleter = by_other ? 2 : 1;
+        deed(scene, 1, EPISODE, SIM_PUT);
+        settle(scene);
+        unsigned step = deed(scene, 1, EPISODE, SIM_STEP);
+        process_of(scene, 1)->fault = SIM_LOST_AFTER;
+        assert_int_equal(step_of(process_of(scene, 1), false, NULL), MNEME_UNCERTAIN);
+        sim_stop(process_of(scene, 1), true);
+        sim_pass(&scene->world, SIM_HOUR);
+        deed(scene, deleter, EPISODE, SIM_COMPLETE);
+        deed(scene, deleter, EPISODE, SIM_DELETE);
+        SYNC(scene, deleter);
+        settle(scene);
+        assert_false(is_live(scene, 1, EPISODE) || is_live(scene, 2, EPISODE));
+        assert_true((superseded_with(scene, step) > 0) == (by_other == 1));
+        scene_end(scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lives__step_of_a_completed_life_goes_with_it),
@@ -128,6 +152,7 @@ int main(void) {
         cmocka_unit_test(lives__step_that_came_before_its_completed_life_goes_with_it),
         cmocka_unit_test(lives__step_is_late_for_a_completed_new_life),
         cmocka_unit_test(lives__step_that_the_deleter_did_not_know_ends_alike_everywhere),
+        cmocka_unit_test(lives__own_step_that_was_deleted_knowingly_is_no_conflict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
