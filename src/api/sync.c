@@ -173,10 +173,41 @@ static int body_open(void *context, const struct stored_record *stored, struct a
     return unpack(m->packer, stored->body, dictionaries_find, m, arena, plain, error);
 }
 
-static int body_close(void *context, mneme_kind kind, struct slice plain, struct arena *arena,
-                      struct slice *packed, mneme_error *error) {
+/* Which dictionary a body was compressed with, held; NULL: none. */
+struct search {
+    mneme *m;
+    struct dictionary *found;
+};
+
+static int note_found(void *context, const uint8_t ref[PACK_REF_SIZE], struct dictionary **out,
+                      mneme_error *error) {
+    struct search *search = context;
+    TRY(dictionaries_find(search->m, ref, out, error));
+    search->found = dictionary_hold(*out);
+    return 0;
+}
+
+static int dictionary_of(mneme *m, struct slice packed, struct dictionary **out,
+                         mneme_error *error) {
+    AUTO_ARENA struct arena arena = {0};
+    struct search search = {.m = m};
+    struct slice plain;
+    int status = unpack(m->packer, packed, note_found, &search, &arena, &plain, error);
+    if (status)
+        dictionary_drop(search.found);
+    else
+        *out = search.found;
+    return status;
+}
+
+static int body_close(void *context, mneme_kind kind, struct slice plain, struct slice like,
+                      struct arena *arena, struct slice *packed, mneme_error *error) {
     mneme *m = context;
-    struct dictionary *dictionary = dictionaries_current(m, kind);
+    struct dictionary *dictionary = NULL;
+    if (like.size)
+        TRY(dictionary_of(m, like, &dictionary, error));
+    else
+        dictionary = dictionaries_current(m, kind);
     AUTO_BUF struct buf out = BUF_INIT(STORE_BODY_MAX + 64);
     int status = pack(m->packer, dictionary, plain, &out, error);
     dictionary_drop(dictionary);

@@ -41,14 +41,19 @@ int body_open(struct sync *s, const struct stored_record *r, struct arena *arena
     return s->options.bodies.open(s->options.bodies.context, r, arena, &out->plain, error);
 }
 
-int body_close(struct sync *s, const struct merge_side *side, struct arena *arena,
-               struct stored_record *out, mneme_error *error) {
+static int close_like(struct sync *s, const struct merge_side *side, struct slice like,
+                      struct arena *arena, struct stored_record *out, mneme_error *error) {
     *out = *side->record;
     if (!record_is_live(out))
         return 0;
     out->plain_size = (uint32_t)side->plain.size;
-    return s->options.bodies.close(s->options.bodies.context, out->kind, side->plain, arena,
+    return s->options.bodies.close(s->options.bodies.context, out->kind, side->plain, like, arena,
                                    &out->body, error);
+}
+
+int body_close(struct sync *s, const struct merge_side *side, struct arena *arena,
+               struct stored_record *out, mneme_error *error) {
+    return close_like(s, side, (struct slice){0}, arena, out, error);
 }
 
 /* What is sent for ours[i]: *sent is another record than `mine` when it gets stamps. */
@@ -67,7 +72,7 @@ static int prepare(struct sync *s, struct outgoing *out, const struct stored_rec
         sent->body = mine->body;
         return 0;
     }
-    return body_close(s, &stamped, &out->arena, sent, error);
+    return close_like(s, &stamped, mine->body, &out->arena, sent, error);
 }
 
 /* ---- Gathering ------------------------------------------------------------------------------- */

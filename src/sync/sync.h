@@ -40,13 +40,18 @@
 #include "store/feed.h"
 #include "store/shared.h"
 
-/* Compression of bodies, given by the owner. Results are in the arena, or point into the record. */
+/*
+ * Compression of bodies, given by the owner. Results are in the arena, or point into the record.
+ * `like`: a packed body of the same record, to be compressed with the same dictionary; {0}: with
+ * the newest. What goes out is made like what is here: the newest dictionary may be behind it in
+ * the outbox, and who reads the remote meanwhile could not open it.
+ */
 struct sync_bodies {
     void *context;
     int (*open)(void *context, const struct stored_record *stored, struct arena *arena,
                 struct slice *plain, mneme_error *error);
-    int (*close)(void *context, mneme_kind kind, struct slice plain, struct arena *arena,
-                 struct slice *packed, mneme_error *error);
+    int (*close)(void *context, mneme_kind kind, struct slice plain, struct slice like,
+                 struct arena *arena, struct slice *packed, mneme_error *error);
 };
 
 /* Where time and chance come from; NULL: the machine's. For the simulation. */

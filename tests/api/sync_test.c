@@ -716,6 +716,63 @@ static void conflict__restoring_an_open_episode_keeps_its_steps(void **state) {
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- Dictionaries --------------------------------------------------------------------------- */
+
+static int stop_at_once(void *context, const mneme_sync_report *so_far) {
+    (void)context, (void)so_far;
+    return 1;
+}
+
+static mneme_id put_one_of_many(mneme *m, unsigned n) {
+    char description[300];
+    mneme_error error;
+    mneme_id id;
+    snprintf(
+        description, sizeof description,
+        "{\"reservation\": \"%05u\", \"user\": \"traveller_%u\", \"seat\": \"%u%c\", \"flights\": "
+        "[{\"from\": \"ZRH\", \"to\": \"SFO\", \"date\": \"2026-%02u-%02u\"}], \"price\": %u}",
+        n * 7919 % 100000, n, n % 40, 'A' + (int)(n % 6), 1 + n % 12, 1 + n % 28, n * 13 % 999);
+    mneme_pattern pattern = pattern_of("reservation", description);
+    mneme_record record = {.kind = MNEME_PATTERN, .as.pattern = &pattern};
+    OK(mneme_put(m, &record, 1, &(mneme_write){.durability = MNEME_RELAXED}, &id, &error), &error);
+    return id;
+}
+
+/* What was changed before a dictionary was trained goes out before it, in requests of its own; who
+ * reads the remote between the two can read it. */
+static void dictionary__is_not_used_before_it_is_there(void **state) {
+    enum { MANY = 700, SOME = 10 };
+    struct scene *scene = *state;
+    mneme_options options = options_for(scene->database.url, MNEME_SYNC_MANUAL);
+    const mneme_sync_run run = {.size = sizeof run, .progress = stop_at_once};
+    mneme_id ids[SOME];
+    mneme *there = NULL;
+    mneme_error error;
+    size_t trained;
+    options.sync.push_max = SOME;
+    mneme *m = open_with(scene, "a.mdb", &options);
+    for (unsigned i = 0; i < SOME; i++)
+        ids[i] = put_one_of_many(m, i);
+    (void)sync_ok(m);
+    for (unsigned i = 0; i < SOME; i++)
+        OK(mneme_tag_add(m, MNEME_PATTERN, &ids[i], text("edited"), NULL, &error), &error);
+    for (unsigned i = SOME; i < MANY; i++)
+        (void)put_one_of_many(m, i);
+    OK(mneme_flush(m, &error), &error);
+    OK(mneme_train(m, &trained, &error), &error);
+    assert_int_equal(trained, 1);
+    assert_int_equal(mneme_sync(m, &run, NULL, &error), MNEME_CANCELLED);
+    OK(mneme_open(scene->database.url, NULL, &there, &error), &error);
+    for (unsigned i = 0; i < SOME; i++) {
+        const mneme_record *record;
+        OK(mneme_acquire(there, MNEME_PATTERN, &ids[i], &record, &error), &error);
+        assert_int_equal(record->as.pattern->tags.count, 1);
+        mneme_release(there, record);
+    }
+    store_close_ok(there);
+    store_close_ok(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(open__refuses_remotes_that_make_no_sense),
@@ -739,6 +796,7 @@ int main(void) {
         CASE(conflict__is_restored_everywhere),
         CASE(conflict__a_deleted_episode_lives_again_with_its_steps),
         CASE(conflict__restoring_an_open_episode_keeps_its_steps),
+        CASE(dictionary__is_not_used_before_it_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

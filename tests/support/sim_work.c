@@ -63,7 +63,8 @@ static int add_put(struct work *work, const mneme_record *record, struct mutatio
     struct slice packed;
     TRY(model_validate(record, error));
     TRY(model_encode(record, &work->arena, &body, &stored, error));
-    TRY(sim_bodies.close(NULL, record->kind, buf_slice(&body), &work->arena, &packed, error));
+    TRY(sim_bodies.close(NULL, record->kind, buf_slice(&body), (struct slice){0}, &work->arena,
+                         &packed, error));
     struct mutation *put = add(work, MUTATION_PUT, CONDITION_NONE, record->kind, record->id);
     put->record = stored;
     put->record.body = packed;

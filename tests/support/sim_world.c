@@ -66,9 +66,9 @@ static int bodies_open(void *context, const struct stored_record *stored, struct
     return sim_body_open(stored, plain, error);
 }
 
-static int bodies_close(void *context, mneme_kind kind, struct slice plain, struct arena *arena,
-                        struct slice *packed, mneme_error *error) {
-    (void)context, (void)kind;
+static int bodies_close(void *context, mneme_kind kind, struct slice plain, struct slice like,
+                        struct arena *arena, struct slice *packed, mneme_error *error) {
+    (void)context, (void)kind, (void)like;
     uint8_t *bytes = arena_alloc(arena, plain.size + 1);
     if (!bytes)
         return error_set(error, MNEME_NO_MEMORY, "no memory for a body");
