@@ -203,7 +203,10 @@ int soak_settle_all(const struct soak_eye *eye, struct soak_ledger *l, bool kill
     for (uint32_t i = 0; i < count; i++) {
         numbers[i] = l->pending[i].number;
         TRY(learn(eye, l, &l->pending[i], &votes[i], error));
-        if (votes[i] == VOTE_OUT && !lost)
+        /* A queued tag or end may have been beaten by sync, and those behind it not. */
+        enum soak_verb verb = l->pending[i].verb;
+        bool beaten = verb == VERB_TAG || verb == VERB_UNTAG || verb == VERB_COMPLETE;
+        if (votes[i] == VOTE_OUT && !lost && !beaten)
             lost = numbers[i];
         if (votes[i] == VOTE_IN && lost && killed)
             return error_set(error, MNEME_FAILURE,

@@ -259,7 +259,8 @@ static bool must_drain(const struct soak_hand *h, const struct soak_write *w, bo
         if (o->pending_count && (!batch || o->pending_count >= SOAK_OBJECT_PENDING_MAX - 1))
             return true;
         for (size_t q = 0; q < h->queue_count && o->pending_count; q++)
-            if (h->queue[q].relaxed && o->pending[0] == h->queue[q].number)
+            if (o->pending[0] == h->queue[q].number &&
+                (h->queue[q].relaxed || reads_first(ledger_pending(&h->ledger, o->pending[0]))))
                 return true;
     }
     return false;
