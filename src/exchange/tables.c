@@ -16,7 +16,7 @@
 
 /* What is written at once; and how much more text than file there may be: a damaged tree of pages
  * can be walked in circles of astronomical length. */
-enum { FLUSH_BYTES = 1 << 20, TEXT_TIMES = 16, TEXT_MORE = 64 << 20 };
+enum { FLUSH_BYTES = 1 << 20, TEXT_TIMES = 32, TEXT_MORE = 1 << 20 };
 
 /* A line that is no record but says what is wrong with the file begins with this. */
 static const char damage_mark = '!';
@@ -181,6 +181,15 @@ static int note_damage(struct spool *spool, int rc) {
     return flush(spool, 0);
 }
 
+/* SQLite sees nothing wrong with pages that lead in circles. */
+static int note_overfull(struct spool *spool) {
+    mneme_error why;
+    error_set(&why, MNEME_CORRUPT, "%s: a table gives more text than the file can hold: damaged",
+              spool->tables.path);
+    put_damage(&spool->lines, why.message);
+    return flush(spool, 0);
+}
+
 static int put_row(struct spool *spool, sqlite3_stmt *row, bool is_episode) {
     struct buf *b = &spool->lines;
     size_t start = b->size;
@@ -202,14 +211,17 @@ static int read_rows(struct spool *spool, const struct source_table *table) {
     sqlite3_stmt *rows = NULL;
     int status = tables_prepare(&spool->tables, table->sql, &rows, spool->error);
     int rc = SQLITE_ROW;
-    while (status == 0 && rc == SQLITE_ROW && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+    bool overfull = false;
+    while (status == 0 && !overfull && rc == SQLITE_ROW &&
+           (rc = sqlite3_step(rows)) == SQLITE_ROW) {
         int failed = put_row(spool, rows, table == source_tables);
         rc = failed ? failed : rc;
         status = flush(spool, FLUSH_BYTES);
-        if (status == 0 && spool->written > spool->most)
-            rc = SQLITE_CORRUPT;
+        overfull = spool->written > spool->most;
     }
-    if (status == 0 && rc != SQLITE_DONE)
+    if (status == 0 && overfull)
+        status = note_overfull(spool);
+    else if (status == 0 && rc != SQLITE_DONE)
         status = note_damage(spool, rc);
     sqlite3_finalize(rows);
     return status;

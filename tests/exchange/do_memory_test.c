@@ -53,7 +53,7 @@ static int parse_one(const char *json, mneme_error *error) {
 }
 
 /* Every list of a backup, each element by itself, so that what one lost is not found in another. */
-static void assert_records_found(const char *path) {
+static void assert_records_found(const struct home *home, const char *path) {
     AUTO_ARENA struct arena arena = {0};
     struct file_bytes bytes = file_read(path);
     struct splitter splitter = splitter_of(slice_of(bytes.data, bytes.size));
@@ -63,17 +63,13 @@ static void assert_records_found(const char *path) {
     OK(format_find("do-memory", &format, &error), &error);
     while (format->split(&splitter, &piece, &error) == SPLIT_RECORD) {
         mneme *m = store_open_quiet("mem:");
-        char one[] = "/tmp/mneme-do-memory-XXXXXX";
-        int fd = mkstemp(one);
-        assert_true(fd >= 0);
+        const char *one = home_file(home, "one.json");
         file_write(one, piece.text.data, piece.text.size);
         assert_imported(m, one, "do-memory", 1, 0, 0);
         struct buf exported = export_all(m);
         assert_all_found(parse_ok(piece.text, &arena), buf_slice(&exported));
         buf_fini(&exported);
         store_close_ok(m);
-        close(fd);
-        unlink(one);
     }
     file_bytes_free(&bytes);
 }
@@ -81,21 +77,20 @@ static void assert_records_found(const char *path) {
 /* ---- Nothing is lost ---------------------------------------------------------------------- */
 
 static void exchange_do_memory__reads_what_its_command_line_writes(void **state) {
-    (void)state;
+    const struct home *home = *state;
     static const char *const paths[] = {DATA "do-memory-0.1.40.json",
                                         DATA "do-memory-0.1.40.jsonl"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         mneme *m = store_with(paths[i], 4);
         assert_int_equal(count_records(m, MNEME_EPISODE), 4);
         assert_int_equal(count_records(m, MNEME_CHECKPOINT), 1);
-        assert_records_found(paths[i]);
+        assert_records_found(home, paths[i]);
         store_close_ok(m);
     }
 }
 
 static void exchange_do_memory__finds_a_place_for_every_member(void **state) {
-    (void)state;
-    assert_records_found(everything);
+    assert_records_found(*state, everything);
 }
 
 static void exchange_do_memory__goes_through_jsonl_unchanged(void **state) {
@@ -288,8 +283,10 @@ static void exchange_do_memory__takes_what_is_whole_of_a_backup_that_is_cut(void
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exchange_do_memory__reads_what_its_command_line_writes),
-        cmocka_unit_test(exchange_do_memory__finds_a_place_for_every_member),
+        cmocka_unit_test_setup_teardown(exchange_do_memory__reads_what_its_command_line_writes,
+                                        home_setup, home_teardown),
+        cmocka_unit_test_setup_teardown(exchange_do_memory__finds_a_place_for_every_member,
+                                        home_setup, home_teardown),
         cmocka_unit_test_setup_teardown(exchange_do_memory__goes_through_jsonl_unchanged,
                                         home_setup, home_teardown),
         cmocka_unit_test(exchange_do_memory__makes_episodes),

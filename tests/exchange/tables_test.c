@@ -271,6 +271,60 @@ static void exchange_tables__takes_what_comes_before_damage(void **state) {
     store_close_ok(m);
 }
 
+/* An inner page of a table of which each child is the page `child`. */
+static void put_fan(uint8_t *page, uint32_t child) {
+    enum { PAGE = 512, CELLS = 40, CELL = 5, CONTENT = PAGE - CELLS * CELL };
+    memset(page, 0, PAGE);
+    page[0] = 5;
+    page[4] = CELLS;
+    page[5] = CONTENT >> 8;
+    page[6] = CONTENT & 0xff;
+    put_be32(page + 8, child);
+    for (uint8_t i = 0; i < CELLS; i++) {
+        size_t at = CONTENT + (size_t)i * CELL;
+        page[12 + 2 * i] = (uint8_t)(at >> 8);
+        page[13 + 2 * i] = (uint8_t)at;
+        put_be32(page + at, child);
+        page[at + 4] = (uint8_t)(i + 1);
+    }
+}
+
+/* Five levels of pages with 41 children each, all of them the same: a small file of 10^8 rows. */
+static void exchange_tables__takes_pages_that_lead_in_circles_for_damage(void **state) {
+    const struct home *home = *state;
+    mneme *m = store_open_quiet("mem:");
+    const char *path = home_file(home, "fan.db");
+    sqlite3 *db = database_open(path);
+    run_sql(db, "PRAGMA page_size = 512");
+    run_sql(db, episodes_table);
+    run_sql(db, episodes(40, ""));
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct file_bytes bytes = file_read(path);
+    uint8_t *pages = malloc(bytes.size);
+    assert_non_null(pages);
+    memcpy(pages, bytes.data, bytes.size);
+    uint32_t root = 2, fan[5] = {root}, found = 1;
+    const uint8_t *old = pages + 512;
+    assert_int_equal(old[0], 5); /* the root has children */
+    uint32_t leaf = get_be32(old + ((size_t)old[12] << 8 | old[13]));
+    for (uint32_t page = 3; page <= bytes.size / 512 && found < COUNT_OF(fan); page++)
+        if (page != leaf && pages[(page - 1) * 512] == 13)
+            fan[found++] = page;
+    assert_int_equal(found, COUNT_OF(fan));
+    for (size_t i = 0; i < COUNT_OF(fan); i++)
+        put_fan(pages + (fan[i] - 1) * 512, i + 1 < COUNT_OF(fan) ? fan[i + 1] : leaf);
+    file_write(path, pages, bytes.size);
+    struct report *report = import_file(m, path, NULL);
+    assert_int_equal(report->status, MNEME_PARTIAL);
+    assert_true(report->total.records > 100 && report->total.records < 100000);
+    assert_int_equal(report->total.rejected, 1);
+    assert_non_null(strstr(report->rejected, "more text than"));
+    free(report);
+    free(pages);
+    file_bytes_free(&bytes);
+    store_close_ok(m);
+}
+
 static void exchange_tables__refuses_what_is_no_database_of_that_kind(void **state) {
     const struct home *home = *state;
     mneme *m = store_open_quiet("mem:");
@@ -310,6 +364,7 @@ int main(void) {
         CASE(exchange_tables__calls_no_function_of_the_schema),
         CASE(exchange_tables__rejects_rows_that_are_no_records_and_takes_the_others),
         CASE(exchange_tables__takes_what_comes_before_damage),
+        CASE(exchange_tables__takes_pages_that_lead_in_circles_for_damage),
         CASE(exchange_tables__refuses_what_is_no_database_of_that_kind),
         CASE(exchange_tables__opens_files_with_odd_names),
     };
