@@ -35,6 +35,7 @@
 
 #include "mneme/error.h"
 #include "mneme/log.h"
+#include "mneme/metrics.h"
 #include "mneme/types.h"
 
 #ifdef __cplusplus
@@ -174,6 +175,8 @@ typedef struct mneme_options {
     mneme_cache_options cache;
     mneme_remote_options remote;
     mneme_sync_options sync;
+    bool no_metrics;  /* measure nothing, and tell other processes nothing: see metrics.h */
+    uint64_t slow_us; /* an operation that takes longer is kept as a slow one; 0: 100,000 */
 } mneme_options;
 
 /*

@@ -59,7 +59,8 @@ int caches_open(mneme *m, mneme_error *error) {
                   [CACHED_QUERIES] = limits_of(options, MNEME_CACHE_QUERIES)},
         .no_fill = options->no_fill_by_writes,
         .build = held_build,
-        .context = m};
+        .context = m,
+        .meter = m->meter};
     bool all_off = options->off;
     for (size_t i = 0, off = 0; i < MNEME_CACHE_COUNT; i++) {
         off += options->limits[i].off;

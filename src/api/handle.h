@@ -18,6 +18,7 @@
 enum { API_BATCH_MAX = 65536, API_RETRIES = 64 };
 
 struct dictionaries;
+struct meter;
 struct sql_driver;
 struct syncer;
 
@@ -28,6 +29,7 @@ struct mneme {
     struct store *bottom; /* the part that keeps the records: kv, mem or sql */
     struct store *sql;    /* the part that is the sql store, with its driver; NULL: none */
     struct sql_driver *driver;
+    struct meter *meter; /* NULL: nothing is measured */
     bool far; /* each call of the store is a request to a server: few and large ones, then */
     struct packer *packer;
     struct dictionaries *dictionaries;

@@ -6,7 +6,7 @@
  * neither the handle nor the cache it came from.
  */
 #include "api/call.h"
-#include "api/handle.h"
+#include "api/metrics.h"
 
 struct held {
     struct cache_item item;
@@ -70,9 +70,8 @@ static const mneme_record *slot_record(struct pin_slot *slot) {
     return (const mneme_record *)(const void *)slot->view;
 }
 
-/* All but a hit. */
-static int acquire_slowly(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
-                          mneme_error *error) {
+static int acquire_held(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
+                        mneme_error *error) {
     struct cache_item *item;
     TRY(handle_check(m, error));
     if (!id || !out)
@@ -86,16 +85,49 @@ static int acquire_slowly(mneme *m, mneme_kind kind, const mneme_id *id, const m
     return 0;
 }
 
+/* All but a hit, counted by itself. */
+static int acquire_slowly(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
+                          mneme_error *error) {
+    meter_hit_take_back();
+    uint64_t begun = measure_begin(m);
+    int status = API_CALL("mneme_acquire", acquire_held(m, kind, id, out, error));
+    struct subject what = {kind, id, 1, NULL};
+    return measure_end(m, METER_API_ACQUIRE, begun, status, &what);
+}
+
+/* What is known not to be there. */
+static int acquire_absent(mneme *m, struct pin_slot *slot, mneme_kind kind, const mneme_id *id,
+                          mneme_error *error) {
+    pin_clear(slot);
+    meter_hit_take_back();
+    uint64_t begun = measure_begin(m);
+    return measure_end(m, METER_API_ACQUIRE, begun, cached_not_found(kind, id, error), NULL);
+}
+
+/* One hit of many, which is timed. */
+static int acquire_timed(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
+                         mneme_error *error) {
+    uint64_t begun = meter_begin(m->meter);
+    struct pin_slot *slot = cached_acquire_slot(m->cached, kind, id);
+    if (!slot)
+        return acquire_slowly(m, kind, id, out, error);
+    if (pin_item(slot)->negative)
+        return acquire_absent(m, slot, kind, id, error);
+    *out = slot_record(slot);
+    measure_hit_end(m, begun);
+    return 0;
+}
+
 int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
                   mneme_error *error) {
     bool ready = m && id && out && m->cached && m->generation == process_generation_again();
+    if (meter_hit_is_due() && ready)
+        return acquire_timed(m, kind, id, out, error);
     struct pin_slot *slot = LIKELY(ready) ? cached_acquire_slot(m->cached, kind, id) : NULL;
     if (UNLIKELY(!slot))
-        return API_CALL("mneme_acquire", acquire_slowly(m, kind, id, out, error));
-    if (UNLIKELY(pin_item(slot)->negative)) {
-        pin_clear(slot);
-        return cached_not_found(kind, id, error);
-    }
+        return acquire_slowly(m, kind, id, out, error);
+    if (UNLIKELY(pin_item(slot)->negative))
+        return acquire_absent(m, slot, kind, id, error);
     *out = slot_record(slot);
     return 0;
 }
@@ -151,10 +183,12 @@ int held_list(mneme *m, const struct store_query *query, const mneme_page **out,
     struct held_page *held = arena_zalloc(&arena, 1, sizeof *held);
     if (!held)
         return error_set(error, MNEME_NO_MEMORY, "no memory for a page of records");
+    uint64_t begun = meter_begin(m->meter);
     int status = m->cached ? cached_list(m->cached, query, &held->items, error)
                            : list_uncached(m, query, &held->items, error);
     if (status == 0)
         status = page_show(query, held, &arena, error);
+    (void)measure_list_end(m, query, begun, held->items.hit, held->items.count, status);
     if (status) {
         cached_page_fini(&held->items);
         return status;

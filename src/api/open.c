@@ -5,11 +5,15 @@
 
 #include "api/calls.h"
 #include "api/handle.h"
+#include "api/levels.h"
+#include "api/metrics.h"
 #include "api/remote.h"
 #include "api/sync.h"
 #include "os/log.h"
+#include "store/followed.h"
 #include "store/kv.h"
 #include "store/mem.h"
+#include "store/metered.h"
 
 int handle_check(const mneme *m, mneme_error *error) {
     if (!m)
@@ -77,7 +81,8 @@ static int kv_open(const struct url *url, const mneme_options *options, struct s
     return url_explain(url, kv_store_open(url->path, &kv, out, error), error);
 }
 
-static int bottom_open(mneme *m, const struct url *url, struct store **out, mneme_error *error) {
+/* The store that keeps the records. */
+static int keeper_open(mneme *m, const struct url *url, struct store **out, mneme_error *error) {
     switch (url->kind) {
     case URL_KV:
         return kv_open(url, &m->options, out, error);
@@ -87,18 +92,43 @@ static int bottom_open(mneme *m, const struct url *url, struct store **out, mnem
     case URL_REMOTE:
         break;
     }
-    TRY(remote_store_open(url, &m->options, out, &m->sql, &m->driver, error));
+    TRY(remote_store_open(url, &m->options, &m->sql, &m->driver, error));
     m->far = url->kind == URL_REMOTE;
+    *out = m->sql;
+    return 0;
+}
+
+/* What is measured lies right above it; of a server's store others' changes are followed above. */
+static int bottom_open(mneme *m, const struct url *url, struct store **out, mneme_error *error) {
+    static const enum metered_as as[] = {[URL_KV] = METERED_KV,
+                                         [URL_MEM] = METERED_MEM,
+                                         [URL_FILE] = METERED_SQL,
+                                         [URL_REMOTE] = METERED_SQL};
+    struct followed_options follow = {.interval_ms = m->options.remote.refresh_ms};
+    struct store *store;
+    TRY(keeper_open(m, url, &store, error));
+    int status = metrics_open(m, url, error);
+    if (status == 0 && m->meter)
+        status = metered_open(store, as[url->kind], m->meter, &store, error);
+    m->bottom = store;
+    if (status == 0 && m->far)
+        status = followed_open(store, &follow, &store, error);
+    if (status) {
+        store_close(store);
+        m->bottom = m->sql = NULL;
+        return status;
+    }
+    *out = store;
     return 0;
 }
 
 static int store_open(mneme *m, const struct url *url, mneme_error *error) {
-    struct batched_options group = {.operations = m->options.batch_operations,
-                                    .interval_ms = m->options.batch_interval_ms,
-                                    .queue_operations = m->options.queue_operations};
     struct store *below;
     TRY(bottom_open(m, url, &below, error));
-    m->bottom = m->sql ? m->sql : below;
+    struct batched_options group = {.operations = m->options.batch_operations,
+                                    .interval_ms = m->options.batch_interval_ms,
+                                    .queue_operations = m->options.queue_operations,
+                                    .meter = m->meter};
     int status = batched_open(below, &group, &m->queue, error);
     if (status)
         store_close(below);
@@ -113,6 +143,7 @@ void handle_destroy(mneme *m) {
     syncer_destroy(m->syncer);
     dictionaries_destroy(m->dictionaries);
     store_close(m->store);
+    meter_close(m->meter);
     packer_destroy(m->packer);
     mem_free(m->path);
     mem_free(m);
@@ -222,6 +253,7 @@ int call_stats_get(mneme *m, mneme_stats *stats, mneme_error *error) {
     mneme_sync_status sync = {.size = sizeof sync};
     TRY(store_stats(m->store, &store, error));
     TRY(syncer_status(m, &sync, error));
+    levels_tell_store(m, &store);
     struct pack_counters packed = packer_counters(m->packer);
     *stats = (mneme_stats){.size = sizeof *stats,
                            .file_bytes = store.file_bytes,

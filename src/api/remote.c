@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/followed.h"
-
 enum { SECRET_MAX = 16 << 10, POOL_MAX_DEFAULT = 8 };
 
 /* ---- Secrets ------------------------------------------------------------------------------ */
@@ -158,25 +156,16 @@ int remote_driver_open(const struct url *url, const mneme_options *options, stru
 
 /* ---- The store ---------------------------------------------------------------------------- */
 
-int remote_store_open(const struct url *url, const mneme_options *options, struct store **out,
-                      struct store **sql, struct sql_driver **driver, mneme_error *error) {
+int remote_store_open(const struct url *url, const mneme_options *options, struct store **sql,
+                      struct sql_driver **driver, mneme_error *error) {
     struct sql_options tables = {.must_exist = options->must_exist,
                                  .read_only = options->read_only};
-    struct followed_options follow = {.interval_ms = options->remote.refresh_ms};
     struct sql_driver *opened;
     TRY(remote_driver_open(url, options, &opened, error));
     int status = sql_store_open(opened, &tables, sql, error);
     if (status) {
         opened->operations->close(opened);
         return url_explain(url, status, error);
-    }
-    *out = *sql;
-    if (url->kind == URL_REMOTE)
-        status = followed_open(*sql, &follow, out, error);
-    if (status) {
-        store_close(*sql);
-        *sql = NULL;
-        return status;
     }
     *driver = opened;
     return 0;

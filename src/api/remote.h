@@ -16,10 +16,9 @@ int remote_check(const mneme_remote_options *options, mneme_error *error);
 int remote_driver_open(const struct url *url, const mneme_options *options, struct sql_driver **out,
                        mneme_error *error);
 
-/* The store of such a URL. The driver belongs to the sql store, which belongs to *out. *sql and
- * *driver are both borrowed from there. */
-int remote_store_open(const struct url *url, const mneme_options *options, struct store **out,
-                      struct store **sql, struct sql_driver **driver, mneme_error *error);
+/* The sql store of such a URL. The driver belongs to it, and is borrowed. */
+int remote_store_open(const struct url *url, const mneme_options *options, struct store **sql,
+                      struct sql_driver **driver, mneme_error *error);
 
 /* Fill in the statistics; `sql` may be NULL. */
 void remote_stats(struct store *sql, const struct sql_driver *driver, mneme_remote_stats *out);

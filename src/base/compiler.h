@@ -39,6 +39,7 @@
 #define FULL_BARRIER() __sync_synchronize()
 /* The place of the lowest bit that is set; of 0 it has none. */
 #define LOWEST_BIT(word) ((unsigned)__builtin_ctzll(word))
+#define HIGHEST_BIT(word) (63 - (unsigned)__builtin_clzll(word))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -10,12 +10,14 @@
 #ifndef MNEME_STORE_BATCHED_H
 #define MNEME_STORE_BATCHED_H
 
+#include "metrics/metrics.h"
 #include "store/store.h"
 
 struct batched_options {
     uint32_t operations;       /* 0: 100 */
     uint32_t interval_ms;      /* 0: 100 */
     uint32_t queue_operations; /* 0: 4096 */
+    struct meter *meter;       /* NULL: none. Borrowed */
 };
 
 /* Takes `below`, and closes it with itself; on failure it stays the caller's. */
@@ -38,5 +40,11 @@ int batched_flush(struct store *store, mneme_error *error);
 /* The same without a word on failures, which stay for the next flush: what a caller does who is
  * about to read what it wrote. */
 void batched_drain(struct store *store);
+
+/* Commits, and batches in them, since it was opened; operations that wait now. */
+struct batched_counters {
+    uint64_t groups, batches, queued;
+};
+void batched_counters(struct store *store, struct batched_counters *out);
 
 #endif

@@ -25,6 +25,7 @@
 #define MNEME_STORE_CACHED_H
 
 #include "cache/cache.h"
+#include "metrics/metrics.h"
 #include "store/store.h"
 
 /* Children are steps and checkpoints that are read by themselves. They have a cache of their own,
@@ -50,6 +51,7 @@ struct cached_options {
     int (*build)(void *context, const struct cache_key *key, const struct stored_record *record,
                  struct cache_item **out, mneme_error *error);
     void *context;
+    struct meter *meter; /* NULL: none. Borrowed */
 };
 
 /*
@@ -82,6 +84,7 @@ struct cached_page {
     struct cache_item **items;
     size_t count;
     bool more;
+    bool hit;             /* the list was there */
     struct position last; /* where the listing goes on */
 };
 /* One page of live records, as of one moment, but for what the builder reads by itself. */

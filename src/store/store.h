@@ -186,6 +186,7 @@ struct store_query {
 
 struct store_stats {
     uint64_t file_bytes, used_bytes, commits, readers, changes, device;
+    uint64_t map_bytes, readers_lag;  /* of kv; lag: the oldest read began so many commits ago */
     uint64_t groups, grouped_batches; /* of the group commit; 0 in a store without it */
     struct kind_stats {
         uint64_t records, tombstones;       /* live ones; dead ones */
@@ -198,8 +199,7 @@ struct store;
 /*
  * Apply batches, each all or nothing; batch.status tells how each went. The call itself fails
  * only when nothing could be tried, and every batch.status is then that failure. After MNEME_IO
- * or MNEME_NO_SPACE nothing of the batch is there, and the store is in working order again (it
- * reopens itself where it must).
+ * or MNEME_NO_SPACE nothing of the batch is there, and the store has reopened itself where it must.
  * Errors of a batch: MNEME_CONFLICT, MNEME_NOT_FOUND (conditions), MNEME_TOO_LARGE,
  * MNEME_NO_SPACE, MNEME_LOCKED (a stopped reader pins too much), MNEME_PERMISSION (read-only).
  */

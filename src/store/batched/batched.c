@@ -207,10 +207,12 @@ static void lead(struct batched *b) {
     size_t waited = count_waited(first);
     lock_release(&b->lock);
     int64_t started = clock_monotonic_us();
+    uint64_t begun = meter_begin(b->options.meter);
     int status = commit_entries(b, first, count);
     int64_t took = clock_monotonic_us() - started;
     LOG(DEBUG, STORE, "group committed", LOG_WHOLE("batches", count),
         LOG_WHOLE("waited_for", waited), LOG_MS("duration_ms", took), LOG_ERROR_TYPE(status));
+    (void)meter_end(b->options.meter, METER_QUEUE_COMMIT, begun, status);
     lock_acquire(&b->lock);
     b->committing = false;
     b->commit_us = took;
@@ -243,6 +245,7 @@ static void wait_for_room(struct batched *b, size_t operations) {
 static int batched_apply(struct store *store, struct batch *const *batches, size_t count) {
     struct batched *b = batched_of(store);
     struct entry entry = {.batches = batches, .count = count, .waited_for = true};
+    uint64_t begun = meter_begin(b->options.meter);
     for (size_t i = 0; i < count; i++)
         entry.operations += batches[i]->count;
     signal_init(&entry.turn);
@@ -257,6 +260,7 @@ static int batched_apply(struct store *store, struct batch *const *batches, size
     }
     lock_release(&b->lock);
     signal_fini(&entry.turn);
+    (void)meter_end(b->options.meter, METER_QUEUE_WAIT, begun, entry.status);
     return entry.status;
 }
 
@@ -399,6 +403,12 @@ int batched_flush(struct store *store, mneme_error *error) {
         *error = b->unreported;
     b->unreported.code = 0;
     return code;
+}
+
+void batched_counters(struct store *store, struct batched_counters *out) {
+    struct batched *b = batched_of(store);
+    AUTO_LOCK(held, &b->lock);
+    *out = (struct batched_counters){b->groups, b->grouped_batches, b->queued};
 }
 
 /* ---- The rest is the store below ----------------------------------------------------------- */

@@ -7,6 +7,15 @@ enum { FILL_MAX = 64 }; /* a write of more records than this is an import, and f
 
 /* ---- Reading one record --------------------------------------------------------------------- */
 
+static int load_below(struct cached *c, const struct cache_key *key, struct cache_item **out,
+                      mneme_error *error) {
+    AUTO_RECORDS struct record_set set = {.arena.first_size = 8192};
+    TRY(store_get_one(c->below, (mneme_kind)key->space, &key->id, &set, error));
+    TRY(c->options.build(c->options.context, key, &set.records[0], out, error));
+    (*out)->group = set.records[0].parent;
+    return 0;
+}
+
 /*
  * A load: from the store below, for the cache to keep. The lock is not held. Stores list tombstones
  * among what they have; a builder knows of live records only.
@@ -14,11 +23,10 @@ enum { FILL_MAX = 64 }; /* a write of more records than this is an import, and f
 static int load(void *context, const struct cache_key *key, struct cache_item **out,
                 mneme_error *error) {
     struct cached *c = context;
-    AUTO_RECORDS struct record_set set = {.arena.first_size = 8192};
-    TRY(store_get_one(c->below, (mneme_kind)key->space, &key->id, &set, error));
-    TRY(c->options.build(c->options.context, key, &set.records[0], out, error));
-    (*out)->group = set.records[0].parent;
-    return 0;
+    uint64_t begun = meter_begin(c->options.meter);
+    int status = load_below(c, key, out, error);
+    (void)meter_end(c->options.meter, METER_CACHE_LOAD, begun, status);
+    return status;
 }
 
 /* The words that the store below has for a record that is not there. */

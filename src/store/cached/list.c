@@ -356,5 +356,6 @@ int cached_list(struct store *store, const struct store_query *query, struct cac
     bool found = false;
     if (c->parts[CACHED_QUERIES] && cached_part_of(c, plain.kind))
         TRY(page_from_list(c, &plain, out, &found, error));
+    out->hit = found;
     return found ? 0 : page_from_below(c, &plain, out, error);
 }

@@ -47,6 +47,8 @@ static int read_stats(struct kv_env *env, MDB_txn *txn, struct store_stats *out,
                                 .used_bytes = (info.me_last_pgno + 1 - unused) * stat.ms_psize,
                                 .commits = info.me_last_txnid,
                                 .readers = info.me_numreaders,
+                                .map_bytes = info.me_mapsize,
+                                .readers_lag = kv_oldest_reader(env),
                                 .changes = state.last_change,
                                 .device = env->device};
     memcpy(out->kinds, state.kinds, sizeof out->kinds);

@@ -123,6 +123,8 @@ void kv_turn_give(struct kv_env *env);
 /* Clear dead readers now and then, and refuse to write while a live one pins too much. Within a
  * write transaction. */
 int kv_readers_check(struct kv_env *env, mneme_error *error);
+/* How many commits ago the oldest read began that is under way, in any process. */
+uint64_t kv_oldest_reader(struct kv_env *env);
 
 /* ---- Before opening (preflight.c, make.c) ------------------------------------------------- */
 

@@ -26,6 +26,14 @@ static int reader_line(const char *line, void *context) {
     return 0;
 }
 
+uint64_t kv_oldest_reader(struct kv_env *env) {
+    MDB_envinfo info;
+    struct oldest_reader oldest = {0};
+    mdb_env_info(env->mdb, &info);
+    mdb_reader_list(env->mdb, reader_line, &oldest);
+    return oldest.txn && oldest.txn < info.me_last_txnid ? info.me_last_txnid - oldest.txn : 0;
+}
+
 /* Bytes in pages that were freed by transactions which the reader at `txn_id` may still see. LMDB
  * shows its table of free pages (0), which is ordered by transaction, to readers only. */
 static uint64_t pinned_bytes(struct kv_env *env, size_t txn_id, uint64_t page_size) {
