@@ -34,7 +34,7 @@
 #include "metrics/meter_impl.h"
 
 enum {
-    LOCK_TRIES = 50,    /* a millisecond each */
+    LOCK_TRIES = 500,   /* a millisecond each */
     SWEEP_STORES = 16,  /* directories of other stores that a newcomer looks into */
     FILE_NUMBERS = 4096 /* handles of one process */
 };

@@ -14,6 +14,7 @@
 #include "store/followed.h"
 #include "store/kv.h"
 #include "store/mem.h"
+#include "store/metered.h"
 #include "store/sql.h"
 #include "store/sql/hrana.h"
 #include "store/sql/sqlite.h"
@@ -32,6 +33,34 @@ static int open_kv(const char *path, struct store **out, mneme_error *error) {
     return kv_store_open(path, &options, out, error);
 }
 
+/* One meter for all, in memory of its own; it outlives every store. */
+static struct meter *test_meter(void) {
+    static struct meter *meter;
+    static const struct meter_options options = {.slow_ns = 1};
+    if (!meter && meter_open(&options, &meter, NULL))
+        return NULL;
+    return meter;
+}
+
+static int open_metered(int (*open_below)(const char *, struct store **, mneme_error *),
+                        enum metered_as as, const char *path, struct store **out,
+                        mneme_error *error) {
+    struct store *below = NULL;
+    TRY(open_below(path, &below, error));
+    int status = metered_open(below, as, test_meter(), out, error);
+    if (status)
+        store_close(below);
+    return status;
+}
+
+static int open_metered_mem(const char *path, struct store **out, mneme_error *error) {
+    return open_metered(open_mem, METERED_MEM, path, out, error);
+}
+
+static int open_metered_kv(const char *path, struct store **out, mneme_error *error) {
+    return open_metered(open_kv, METERED_KV, path, out, error);
+}
+
 static int open_batched(int (*open_below)(const char *, struct store **, mneme_error *),
                         const char *path, struct store **out, mneme_error *error) {
     struct store *below = NULL;
@@ -47,7 +76,7 @@ static int open_batched_mem(const char *path, struct store **out, mneme_error *e
 }
 
 static int open_batched_kv(const char *path, struct store **out, mneme_error *error) {
-    return open_batched(open_kv, path, out, error);
+    return open_batched(open_metered_kv, path, out, error);
 }
 
 static int open_cached(int (*open_below)(const char *, struct store **, mneme_error *),
@@ -156,6 +185,8 @@ static int open_batched_sqlite(const char *path, struct store **out, mneme_error
 const struct store_maker store_makers[] = {
     {.name = "mem", .shares = true, .persistent = false, .open = open_mem},
     {.name = "kv", .shares = true, .persistent = true, .open = open_kv},
+    {.name = "metered(mem)", .shares = true, .persistent = false, .open = open_metered_mem},
+    {.name = "metered(kv)", .shares = true, .persistent = true, .open = open_metered_kv},
     {.name = "sql(sqlite)",
      .slow = true,
      .persistent = true,
