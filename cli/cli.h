@@ -66,6 +66,7 @@ struct command {
     mneme_kind kind;              /* of the records it works on, if it is of one kind */
     bool is_long;                 /* handles many records, or tells of the store as such: see
                                      cli_options */
+    bool observes;                /* looks at what other processes do, and is none of them */
     bool takes_rest;              /* what follows its name is passed on unread */
     bool lists_settings;          /* its help ends with every setting */
     bool without_settings;        /* works even when they are wrong */
@@ -225,7 +226,7 @@ void print_id(struct cli *cli, const mneme_id *id);
 void show_record(struct cli *cli, const mneme_record *record);
 
 /* The page or the JSON object of `stats` (stats.c). */
-void print_stats(struct cli *cli, const mneme_stats *stats);
+void print_stats(struct cli *cli, const mneme_stats *stats, const mneme_metrics *metrics);
 
 /* The part of it on the server or the SQLite file, if there is one (stats_remote.c). In JSON it is
  * the member "remote". */

@@ -108,6 +108,8 @@ const struct command *const commands[] = {
     &tag_remove_command,
     &tag_list_command,
     &stats_command,
+    &stats_slow_command,
+    &stats_queries_command,
     &doctor_command,
     &verify_command,
     &backup_command,

@@ -9,6 +9,8 @@
 /* store.c, stats.c */
 extern const struct command init_command, stats_command, verify_command, backup_command,
     train_command;
+/* stats_slow.c */
+extern const struct command stats_slow_command, stats_queries_command;
 /* doctor.c */
 extern const struct command doctor_command;
 /* import.c, export.c */

@@ -49,7 +49,7 @@ int json_put_record(FILE *out, const mneme_record *record, mneme_error *error);
 
 /* ---- Tables ------------------------------------------------------------------------------ */
 
-enum { TABLE_COLUMNS_MAX = 6 };
+enum { TABLE_COLUMNS_MAX = 10 };
 
 /*
  * A table with aligned columns. The last one takes what is left of the width; when that is

@@ -93,6 +93,7 @@ const struct section_spec section_specs[] = {
      "The remote of a store that is a plain path. Token, certificates and time limits are those "
      "of [remote]."},
     {"log", "What the library tells while it works; docs/logging.md describes it."},
+    {"metrics", "What is measured; docs/metrics.md describes it."},
     {"output", "What is printed."},
     {NULL, NULL},
 };
@@ -215,6 +216,12 @@ const struct setting_spec setting_specs[SETTING_COUNT] = {
                 "LAYER=LEVEL with commas between them."),
     ROW(SETTING_LOG_FORMAT, "log", "format", "MNEME_LOG_FORMAT", NULL, "logfmt",
         {.type = VALUE_CHOICE, .choices = "logfmt|json"}, .says = "How a line of the log looks."),
+    ROW(SETTING_METRICS, "metrics", "enabled", "MNEME_METRICS", NULL, "on", ON_OR_OFF,
+        .says =
+            "Whether operations are counted and timed, for this process and for others to see."),
+    ROW(SETTING_SLOW_MS, "metrics", "slow_ms", "MNEME_SLOW_MS", NULL, "100",
+        {.type = VALUE_WHOLE, .min = 1, .max = DAY_MS},
+        .says = "An operation that takes longer is kept for `mneme stats slow`."),
     ROW(SETTING_COLOR, "output", "color", "NO_COLOR", "--no-color", "auto",
         {.type = VALUE_CHOICE, .choices = "auto|never"},
         .says = "Whether a terminal gets colours; NO_COLOR with any value is never."),

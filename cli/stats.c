@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "display.h"
+#include "metrics.h"
 
 /* ---- Caches ------------------------------------------------------------------------------ */
 
@@ -121,6 +122,48 @@ static void put_caches_page(struct cli *cli, const mneme_cache_stats *stats) {
         fputs("Caches    off\n", cli->out.stream);
 }
 
+/* What the caches of all processes add up to, in place of those of this run. */
+static void take_totals(mneme_cache_stats caches[MNEME_CACHE_COUNT], const mneme_metrics *metrics) {
+    static const struct {
+        const char *level;
+        size_t offset;
+    } fields[] = {
+#define TOTAL(level, field) {level, offsetof(mneme_cache_stats, field)}
+        TOTAL("cache", bytes),
+        TOTAL("cache_limit", bytes_max),
+        TOTAL("cache_entries", entries),
+        TOTAL("cache_entries_limit", entries_max),
+        TOTAL("cache_hits", hits),
+        TOTAL("cache_negative_hits", negative_hits),
+        TOTAL("cache_misses", misses),
+        TOTAL("cache_joins", joins),
+        TOTAL("cache_admissions", admissions),
+        TOTAL("cache_rejections", rejections),
+        TOTAL("cache_evictions_by_bytes", evictions_by_bytes),
+        TOTAL("cache_evictions_by_entries", evictions_by_entries),
+        TOTAL("cache_expirations", expirations),
+        TOTAL("cache_invalidations_by_change", invalidations_by_change),
+        TOTAL("cache_invalidations_by_flood", invalidations_by_flood),
+        TOTAL("cache_invalidations_by_replace", invalidations_by_replace),
+        TOTAL("cache_minute_hits", minute_hits),
+        TOTAL("cache_minute_lookups", minute_lookups),
+        TOTAL("cache_hour_hits", hour_hits),
+        TOTAL("cache_hour_lookups", hour_lookups),
+    };
+    memset(caches, 0, MNEME_CACHE_COUNT * sizeof *caches);
+    for (size_t i = 0; i < metrics->total.level_count; i++) {
+        const mneme_level *level = &metrics->total.levels[i];
+        for (int id = 0; id < MNEME_CACHE_COUNT; id++) {
+            if (strcmp(level->label_value, mneme_cache_name((mneme_cache_id)id)) != 0)
+                continue;
+            uint64_t value = (uint64_t)level->value;
+            for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)
+                if (strcmp(fields[j].level, level->name) == 0)
+                    memcpy((char *)&caches[id] + fields[j].offset, &value, sizeof value);
+        }
+    }
+}
+
 /* ---- Kinds ------------------------------------------------------------------------------- */
 
 static void put_kinds_json(FILE *out, const mneme_kind_stats *stats) {
@@ -186,7 +229,7 @@ static void put_sync_json(struct json_line *line, const mneme_sync_status *statu
     line_close(&inner);
 }
 
-static void put_stats_json(FILE *out, const mneme_stats *stats) {
+static void put_stats_json(FILE *out, const mneme_stats *stats, const mneme_metrics *metrics) {
     struct json_line line = line_begin(out);
     line_add_text(&line, "store", stats->path);
     line_add_count(&line, "file_bytes", stats->file_bytes);
@@ -200,10 +243,30 @@ static void put_stats_json(FILE *out, const mneme_stats *stats) {
     put_sync_json(&line, &stats->sync);
     line_key(&line, "caches");
     put_caches_json(out, stats->caches);
+    if (metrics != NULL)
+        put_metrics_json(&line, metrics);
     line_end(&line);
 }
 
-static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
+static void put_operations(struct cli *cli, const mneme_metrics *metrics) {
+    const char *choice = option_value(cli, "window");
+    int window = choice != NULL ? value_choice("minute|hour|life", choice) : MNEME_WINDOW_HOUR;
+    put_processes_page(cli, metrics);
+    fputc('\n', cli->out.stream);
+    if (metrics->process_count == 0)
+        return;
+    put_operations_page(cli, &metrics->total, (mneme_window)window);
+    fputc('\n', cli->out.stream);
+    for (size_t i = 0; option_given(cli, "each") && i < metrics->process_count; i++) {
+        const mneme_process *process = &metrics->processes[i];
+        fprintf(cli->out.stream, "Process %lld, %s\n", (long long)process->pid, process->command);
+        put_operations_page(cli, process, (mneme_window)window);
+        fputc('\n', cli->out.stream);
+    }
+}
+
+static void put_stats_page(struct cli *cli, const mneme_stats *stats,
+                           const mneme_metrics *metrics) {
     struct pool *pool = &cli->pool;
     FILE *out = cli->out.stream;
     fprintf(out, "Store     %s\n", stats->path);
@@ -216,32 +279,53 @@ static void put_stats_page(struct cli *cli, const mneme_stats *stats) {
     fputc('\n', out);
     put_kinds_page(cli, stats->kinds);
     fputc('\n', out);
+    if (metrics != NULL)
+        put_operations(cli, metrics);
     put_caches_page(cli, stats->caches);
 }
 
-void print_stats(struct cli *cli, const mneme_stats *stats) {
+void print_stats(struct cli *cli, const mneme_stats *stats, const mneme_metrics *metrics) {
     if (cli->json)
-        put_stats_json(cli->out.stream, stats);
+        put_stats_json(cli->out.stream, stats, metrics);
     else
-        put_stats_page(cli, stats);
+        put_stats_page(cli, stats, metrics);
 }
 
 static int run_stats(struct cli *cli) {
     mneme_stats stats = {.size = sizeof stats};
+    const mneme_metrics *metrics;
     int status = cli_open(cli, OPEN_TO_READ);
     if (status == 0)
         status = mneme_stats_get(cli->store, &stats, &cli->error);
+    if (status == 0)
+        status = mneme_metrics_read(cli->store, &metrics, &cli->error);
     if (status != 0)
         return status;
-    print_stats(cli, &stats);
+    if (metrics->process_count > 0)
+        take_totals(stats.caches, metrics);
+    print_stats(cli, &stats, metrics);
+    mneme_metrics_release(metrics);
     return 0;
 }
 
-static const char *const stats_examples[] = {"mneme stats", "mneme --json stats", NULL};
+static const struct option stats_options[] = {
+    OPTION_CHOICE("window", "WINDOW", "minute, hour (as a rule), or life: since it was opened",
+                  "minute|hour|life"),
+    OPTION_SWITCH("each", "the operations of each process, too"),
+    OPTION_END,
+};
+
+static const char *const stats_examples[] = {"mneme stats", "mneme stats --window minute --each",
+                                             "mneme --json stats", NULL};
 const struct command stats_command = {
     .name = "stats",
-    .summary = "how much is stored, how small, and what is cached",
-    .details = "Prints what is stored of each kind, then the caches, one a column: what is in "
+    .summary = "what is stored, what is done with it, what is cached",
+    .details = "Prints what is stored of each kind. Then the processes of this machine that have "
+               "the store open, and what they did in the last hour (--window): how often, how "
+               "often it failed, and how long it took, at the median and so on; a figure is at "
+               "most 6 % above the true one. `stats slow` tells which took long, `stats queries` "
+               "what was asked for; docs/metrics.md tells the rest. Then the caches, one a column: "
+               "what is in "
                "them, how often what was asked for was there, and why entries left. A hit that is "
                "\"known absent\" told that there is no such record; a miss with a \"load shared\" "
                "had the answer of another thread. \"Evicted\" names the limit that was passed. "
@@ -252,10 +336,12 @@ const struct command stats_command = {
                "of the bodies before and after compression, of the pool of connections, of the "
                "breaker that stops requests while the server fails, and of the replica.\n"
                "\n"
-               "Caches belong to a process, and so do their counts: this command prints those of "
-               "its own run, which has hardly read anything yet, with the limits in force. A "
-               "program that keeps a store open has the same figures from mneme_stats_get.",
+               "Caches belong to a process; what is printed is the sum over all that have the "
+               "store open. When none has, it is the limits of this run, which has hardly read "
+               "anything yet.",
     .examples = stats_examples,
+    .options = stats_options,
+    .observes = true,
     .is_long = true,
     .run = run_stats,
 };

@@ -175,7 +175,7 @@ typedef struct mneme_options {
     mneme_cache_options cache;
     mneme_remote_options remote;
     mneme_sync_options sync;
-    bool no_metrics;  /* measure nothing, and tell other processes nothing: see metrics.h */
+    bool no_metrics;  /* measure nothing; what others do can be looked at all the same: metrics.h */
     uint64_t slow_us; /* an operation that takes longer is kept as a slow one; 0: 100,000 */
 } mneme_options;
 

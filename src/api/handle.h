@@ -29,7 +29,8 @@ struct mneme {
     struct store *bottom; /* the part that keeps the records: kv, mem or sql */
     struct store *sql;    /* the part that is the sql store, with its driver; NULL: none */
     struct sql_driver *driver;
-    struct meter *meter; /* NULL: nothing is measured */
+    struct meter *meter;    /* NULL: nothing is measured, and there is an … */
+    struct meter *observer; /* … else NULL */
     bool far; /* each call of the store is a request to a server: few and large ones, then */
     struct packer *packer;
     struct dictionaries *dictionaries;

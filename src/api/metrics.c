@@ -30,15 +30,14 @@ static int store_name(const struct url *url, char *name, size_t size, mneme_erro
 int metrics_open(mneme *m, const struct url *url, mneme_error *error) {
     char name[64];
     struct meter_options options = {.slow_ns = m->options.slow_us * 1000};
-    if (m->options.no_metrics)
-        return 0;
     if (m->options.slow_us > TICKS_NS_MAX / 1000)
         options.slow_ns = TICKS_NS_MAX;
     if (url->kind != URL_MEM) {
         TRY(store_name(url, name, sizeof name, error));
         options.store = name;
     }
-    return meter_open(&options, &m->meter, error);
+    options.observes = m->options.no_metrics;
+    return meter_open(&options, options.observes ? &m->observer : &m->meter, error);
 }
 
 /* ---- Feeding --------------------------------------------------------------------------------- */
@@ -105,7 +104,7 @@ int mneme_metrics_read(mneme *m, const mneme_metrics **out, mneme_error *error) 
     if (!metrics || arena_copy(&arena, slice_of(m->path, strlen(m->path) + 1), &store))
         return error_set(error, MNEME_NO_MEMORY, "no memory for a picture of the metrics");
     levels_tell(m, true);
-    TRY(meter_read(m->meter, &arena, metrics, error));
+    TRY(meter_read(m->meter ? m->meter : m->observer, &arena, metrics, error));
     metrics->store = (const char *)store.data;
     *out = arena_take(&arena);
     return 0;

@@ -144,6 +144,7 @@ void handle_destroy(mneme *m) {
     dictionaries_destroy(m->dictionaries);
     store_close(m->store);
     meter_close(m->meter);
+    meter_close(m->observer);
     packer_destroy(m->packer);
     mem_free(m->path);
     mem_free(m);

@@ -95,6 +95,8 @@
     X(CACHE##_BYTES, "cache", "bytes", "cache", cache, G, SUM, "What a cache takes.")              \
     X(CACHE##_BYTES_MAX, "cache_limit", "bytes", "cache", cache, G, SUM, "What it may take.")      \
     X(CACHE##_ENTRIES, "cache_entries", "", "cache", cache, G, SUM, "Entries of a cache.")         \
+    X(CACHE##_ENTRIES_MAX, "cache_entries_limit", "", "cache", cache, G, SUM,                      \
+      "How many it may have.")                                                                     \
     X(CACHE##_HITS, "cache_hits", "", "cache", cache, C, SUM, "Look-ups that were answered.")      \
     X(CACHE##_NEGATIVE, "cache_negative_hits", "", "cache", cache, C, SUM,                         \
       "Among the hits: known not to be there.")                                                    \
@@ -105,12 +107,26 @@
       "Entries that were kept.")                                                                   \
     X(CACHE##_REJECTIONS, "cache_rejections", "", "cache", cache, C, SUM,                          \
       "Loaded, but not kept: outrun by a write, or too large.")                                    \
-    X(CACHE##_EVICTIONS, "cache_evictions", "", "cache", cache, C, SUM,                            \
-      "Entries that left for want of room.")                                                       \
+    X(CACHE##_EVICTIONS_BY_BYTES, "cache_evictions_by_bytes", "", "cache", cache, C, SUM,          \
+      "Entries that left as the bytes were used up.")                                              \
+    X(CACHE##_EVICTIONS_BY_ENTRIES, "cache_evictions_by_entries", "", "cache", cache, C, SUM,      \
+      "Entries that left as there were too many.")                                                 \
     X(CACHE##_EXPIRATIONS, "cache_expirations", "", "cache", cache, C, SUM,                        \
       "Entries that left as their time was over.")                                                 \
-    X(CACHE##_INVALIDATIONS, "cache_invalidations", "", "cache", cache, C, SUM,                    \
-      "Entries that were dropped as what they hold was changed.")
+    X(CACHE##_BY_CHANGE, "cache_invalidations_by_change", "", "cache", cache, C, SUM,              \
+      "Entries that were dropped as what they hold was changed.")                                  \
+    X(CACHE##_BY_FLOOD, "cache_invalidations_by_flood", "", "cache", cache, C, SUM,                \
+      "Entries that were dropped as too much changed at once to look at each.")                    \
+    X(CACHE##_BY_REPLACE, "cache_invalidations_by_replace", "", "cache", cache, C, SUM,            \
+      "Entries whose place a newer one took.")                                                     \
+    X(CACHE##_MINUTE_HITS, "cache_minute_hits", "", "cache", cache, G, SUM,                        \
+      "Look-ups of the last minute that were answered.")                                           \
+    X(CACHE##_MINUTE_LOOKUPS, "cache_minute_lookups", "", "cache", cache, G, SUM,                  \
+      "Look-ups of the last minute.")                                                              \
+    X(CACHE##_HOUR_HITS, "cache_hour_hits", "", "cache", cache, G, SUM,                            \
+      "Look-ups of the last hour that were answered.")                                             \
+    X(CACHE##_HOUR_LOOKUPS, "cache_hour_lookups", "", "cache", cache, G, SUM,                      \
+      "Look-ups of the last hour.")
 
 enum meter_level {
 #define METER_LEVEL_ENUM(name, text, unit, label, value, type, total, help) METER_LEVEL_##name,

@@ -88,6 +88,16 @@ static int join(struct meter *meter, const struct meter_options *options, mneme_
     return segment_open(&meter->segment, -1, true, error);
 }
 
+static void observe(struct meter *meter, const struct meter_options *options) {
+    mneme_error why;
+    if (!options->store)
+        snprintf(meter->alone, sizeof meter->alone, "no other process can have this store open");
+    else if (shelf_find(&meter->shelf, options, &why)) {
+        snprintf(meter->alone, sizeof meter->alone, "%.*s", METER_ALONE_TEXT - 1, why.message);
+        meter->shelf.store[0] = 0;
+    }
+}
+
 int meter_open(const struct meter_options *options, struct meter **out, mneme_error *error) {
     struct meter *meter = mem_zalloc(1, sizeof *meter);
     if (!meter)
@@ -97,6 +107,12 @@ int meter_open(const struct meter_options *options, struct meter **out, mneme_er
     meter->stripe_mask = stripe_mask();
     meter->slow_ns = options->slow_ns ? options->slow_ns : 100000000;
     atomic_flag_clear(&meter->moving);
+    meter->observes = options->observes;
+    if (meter->observes) {
+        observe(meter, options);
+        *out = meter;
+        return 0;
+    }
     int status = join(meter, options, error);
     if (status) {
         mem_free(meter);
@@ -112,8 +128,9 @@ int meter_open(const struct meter_options *options, struct meter **out, mneme_er
 void meter_close(struct meter *meter) {
     if (!meter)
         return;
-    registry_remove(meter);
-    if (meter->shelf.store[0])
+    if (!meter->observes)
+        registry_remove(meter);
+    if (!meter->observes && meter->shelf.store[0])
         shelf_leave(meter);
     segment_close(&meter->segment);
     mem_free(meter);

@@ -18,6 +18,7 @@ struct shelf {
 struct meter {
     struct segment segment;
     struct shelf shelf;
+    bool observes; /* has no segment, and is in no list */
     unsigned generation;
     unsigned stripe_mask;
     uint64_t slow_ns;
@@ -41,6 +42,8 @@ void meter_advance(struct meter *meter);
 
 /* ---- The directory (shelf.c) ----------------------------------------------------------------- */
 
+/* Where the shelf is, or would be; nothing is made. Errors: text for people. */
+int shelf_find(struct shelf *shelf, const struct meter_options *options, mneme_error *error);
 /*
  * Make the meter's file there, locked, and map it. A failure (its text is for people) leaves
  * nothing: the caller then uses memory of its own.

@@ -40,6 +40,8 @@ struct meter_options {
                               63 bytes; NULL: no other handle can have it open */
     const char *directory; /* NULL: /dev/shm */
     uint64_t slow_ns;      /* from here on an operation is slow; 0: 100 ms */
+    bool observes;         /* only for meter_read, of the others: it counts nothing, and nobody
+                              sees it */
 };
 
 /* MNEME_NO_MEMORY. */

@@ -2,6 +2,7 @@
  * picture.c - the picture: copies of all segments of a store, told by process and as a whole.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "metrics/meter_impl.h"
 #include "metrics/picture_impl.h"
@@ -83,7 +84,8 @@ static void gather_processes(struct scene *scene) {
 
 static int scene_init(struct meter *meter, struct scene *scene) {
     struct shelf_copies others = {0};
-    meter_advance(meter);
+    if (!meter->observes)
+        meter_advance(meter);
     if (meter->shelf.store[0])
         TRY(shelf_read(&meter->shelf, &others));
     *scene = (struct scene){.copies = others.copies, .count = others.count};
@@ -193,13 +195,14 @@ static int tell(struct meter *meter, const struct scene *scene, struct arena *ar
     *out = (mneme_metrics){.size = sizeof *out,
                            .at_us = clock_wall_us(),
                            .store = "",
-                           .on = true,
+                           .on = !meter->observes,
                            .alone = meter->alone,
                            .ended = scene->ended ? scene->ended->head->ended : 0,
                            .total.command = ""};
-    out->total.since_us = out->at_us - (int64_t)((scene->now_ns - since_ns_of(&all)) / 1000);
+    if (all.count || all.ended)
+        out->total.since_us = out->at_us - (int64_t)((scene->now_ns - since_ns_of(&all)) / 1000);
     TRY(tell_source(scene, &all, arena, &out->total));
-    TRY(tell_processes(scene, meter->segment.head->pid, arena, out));
+    TRY(tell_processes(scene, getpid(), arena, out));
     return copies_slow(scene->copies, scene->count, arena, out);
 }
 
@@ -210,7 +213,7 @@ int meter_read(struct meter *meter, struct arena *arena, mneme_metrics *out, mne
         *out = (mneme_metrics){.size = sizeof *out,
                                .at_us = clock_wall_us(),
                                .store = "",
-                               .alone = "this handle does not measure",
+                               .alone = "nothing is measured",
                                .total.command = ""};
         return 0;
     }

@@ -312,7 +312,7 @@ static void sweep_other_stores(const struct shelf *shelf) {
 /* ---- Joining and leaving
  * -------------------------------------------------------------------------- */
 
-static int set_paths(struct shelf *shelf, const struct meter_options *options, mneme_error *error) {
+int shelf_find(struct shelf *shelf, const struct meter_options *options, mneme_error *error) {
     const char *directory = options->directory ? options->directory : "/dev/shm";
     struct statfs fs;
     if (statfs(directory, &fs))
@@ -368,7 +368,7 @@ static int join_held(struct meter *meter, const struct hold *hold, bool *first,
 int shelf_join(struct meter *meter, const struct meter_options *options, mneme_error *error) {
     struct shelf *shelf = &meter->shelf;
     bool first = false;
-    TRY(set_paths(shelf, options, error));
+    TRY(shelf_find(shelf, options, error));
     {
         AUTO_HOLD struct hold hold;
         int failed = shelf_hold(shelf, true, &hold);
@@ -436,7 +436,10 @@ int shelf_read(const struct shelf *shelf, struct shelf_copies *out) {
     int failed = shelf_hold(shelf, false, &hold);
     if (failed)
         return failed == ENOMEM ? MNEME_NO_MEMORY : 0;
-    (void)sweep(shelf, &hold);
+    if (!sweep(shelf, &hold)) { /* who looks is none of them, and there are no others */
+        remove_store(shelf, &hold);
+        return 0;
+    }
     int status = keep_copy(out, hold.ended);
     out->has_ended = out->count > 0;
     status = status ? status : visit_others(hold.store, read_visit, out);

@@ -20,7 +20,7 @@ NAMES = ["store.url", "store.durability", "store.compression", "store.compressio
          *(f"sqlite.{key}" for key in ("connections", "statements", "busy_ms")),
          *(f"sync.{key}" for key in ("url", "name", "only", "poll_ms", "poll_max_ms", "push_max",
                                      "gather_ms", "keep_days", "lease_ms")),
-         "log.level", "log.format", "output.color"]
+         "log.level", "log.format", "metrics.enabled", "metrics.slow_ms", "output.color"]
 REMOTE_VALUES = {"token_file": "/t", "replica_url": "https://replica", "namespace": "n",
                  "encoding": "json", "streams": "off", "allow_plain_http": "on",
                  "ca_file": "/ca", "pool_min": "1",
@@ -88,7 +88,8 @@ class Config(CliCase):
         self.write(self.user, "[store]\n" + lines(values) + "[cache]\n" + lines(CACHE_VALUES) +
                    "[remote]\n" + lines(REMOTE_VALUES) + "[sqlite]\n" + lines(SQLITE_VALUES) +
                    "[sync]\n" + lines(SYNC_VALUES) +
-                   "[log]\nlevel = error, net=off\nformat = json\n[output]\ncolor = never\n")
+                   "[log]\nlevel = error, net=off\nformat = json\n"
+                   "[metrics]\nenabled = off\nslow_ms = 250\n[output]\ncolor = never\n")
         from_file = {name: value for name, (value, _) in self.settings().items()}
         self.user.unlink()
         variables = {"MNEME_" + ("STORE" if k == "url" else k.upper()): v
@@ -100,7 +101,8 @@ class Config(CliCase):
         variables |= {"MNEME_SQLITE_" + k.upper(): v for k, v in SQLITE_VALUES.items()}
         variables |= {"MNEME_REMOTE" if k == "url" else "MNEME_SYNC_" + k.upper(): v
                       for k, v in SYNC_VALUES.items()}
-        variables |= {"MNEME_LOG": "error, net=off", "MNEME_LOG_FORMAT": "json"}
+        variables |= {"MNEME_LOG": "error, net=off", "MNEME_LOG_FORMAT": "json",
+                      "MNEME_METRICS": "off", "MNEME_SLOW_MS": "250"}
         from_environment = {n: v for n, (v, _) in self.settings(NO_COLOR="1",
                                                                 **variables).items()}
         self.assertEqual(from_file, from_environment)
@@ -108,7 +110,7 @@ class Config(CliCase):
         self.assertEqual(list(from_file.values()),
                          [*values.values(), *CACHE_VALUES.values(), *remote.values(),
                           *SQLITE_VALUES.values(), *SYNC_VALUES.values(), "error, net=off",
-                          "json", "never"])
+                          "json", "off", "250", "never"])
 
     def test_plain_page__shows_origins_when_asked(self):
         self.assertIn("default", self.good("config", "show", "--origin").out)

@@ -50,7 +50,7 @@ static char *print(const mneme_stats *stats, bool json, size_t width) {
     struct cli cli = {.json = json, .width = width};
     cli.out.stream = open_memstream(&text, &size);
     assert_non_null(cli.out.stream);
-    print_stats(&cli, stats);
+    print_stats(&cli, stats, NULL);
     fclose(cli.out.stream);
     pool_free(&cli.pool);
     return text;
