@@ -319,7 +319,7 @@ static const char *const stats_examples[] = {"mneme stats", "mneme stats --windo
                                              "mneme --json stats", NULL};
 const struct command stats_command = {
     .name = "stats",
-    .summary = "what is stored, what is done with it, what is cached",
+    .summary = "what is stored, what is done with it, and how fast",
     .details = "Prints what is stored of each kind. Then the processes of this machine that have "
                "the store open, and what they did in the last hour (--window): how often, how "
                "often it failed, and how long it took, at the median and so on; a figure is at "

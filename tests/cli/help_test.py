@@ -9,13 +9,13 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import CliCase
 
-COMMANDS = """init, import, export, query, stats, stats slow, stats queries, doctor, verify, backup,
-    train, config show, config doc, completion, manual, help, version, episode start,
-    episode step, episode complete, episode show, episode list, episode delete, pattern put, pattern show, pattern list,
-    pattern delete, heuristic put, heuristic show, heuristic list, heuristic delete,
-    relation put, relation show, relation list, relation delete, tag add, tag remove, tag
-    list, sync, sync status, sync collect, sync retry, conflicts list, conflicts show,
-    conflicts resolve""".replace("\n", " ").split(",")
+COMMANDS = """init, import, export, query, stats, stats slow, stats queries, doctor, verify,
+    backup, train, config show, config doc, completion, manual, help, version, episode start,
+    episode step, episode complete, episode show, episode list, episode delete, pattern put,
+    pattern show, pattern list, pattern delete, heuristic put, heuristic show, heuristic list,
+    heuristic delete, relation put, relation show, relation list, relation delete, tag add, tag
+    remove, tag list, sync, sync status, sync collect, sync retry, conflicts list, conflicts
+    show, conflicts resolve""".replace("\n", " ").split(",")
 
 
 class Help(CliCase):
