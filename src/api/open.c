@@ -92,7 +92,7 @@ static int keeper_open(mneme *m, const struct url *url, struct store **out, mnem
     case URL_REMOTE:
         break;
     }
-    TRY(remote_store_open(url, &m->options, &m->sql, &m->driver, error));
+    TRY(remote_store_open(url, &m->options, m->meter, &m->sql, &m->driver, error));
     m->far = url->kind == URL_REMOTE;
     *out = m->sql;
     return 0;
@@ -106,8 +106,11 @@ static int bottom_open(mneme *m, const struct url *url, struct store **out, mnem
                                          [URL_REMOTE] = METERED_SQL};
     struct followed_options follow = {.interval_ms = m->options.remote.refresh_ms};
     struct store *store;
+    bool is_file = url->kind == URL_KV || url->kind == URL_FILE; /* known when it is there */
+    if (!is_file)
+        TRY(metrics_open(m, url, error));
     TRY(keeper_open(m, url, &store, error));
-    int status = metrics_open(m, url, error);
+    int status = is_file ? metrics_open(m, url, error) : 0;
     if (status == 0 && m->meter)
         status = metered_open(store, as[url->kind], m->meter, &store, error);
     m->bottom = store;

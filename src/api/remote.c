@@ -102,13 +102,14 @@ int remote_check(const mneme_remote_options *o, mneme_error *error) {
 }
 
 static struct hrana_options hrana_options_of(const struct url *url, const mneme_remote_options *o,
-                                             const char *token) {
+                                             struct meter *meter, const char *token) {
     static const enum hrana_encoding encodings[] = {
         [MNEME_ENCODING_AUTO] = HRANA_AUTO,
         [MNEME_ENCODING_JSON] = HRANA_JSON,
         [MNEME_ENCODING_PROTOBUF] = HRANA_PROTOBUF,
     };
-    return (struct hrana_options){.net = {.url = url->text,
+    return (struct hrana_options){.net = {.meter = meter,
+                                          .url = url->text,
                                           .token = token,
                                           .basic = o->basic,
                                           .ca_file = o->ca_file,
@@ -131,20 +132,25 @@ static struct hrana_options hrana_options_of(const struct url *url, const mneme_
 }
 
 static int server_driver_open(const struct url *url, const mneme_remote_options *o,
-                              struct sql_driver **out, mneme_error *error) {
+                              struct meter *meter, struct sql_driver **out, mneme_error *error) {
     AUTO_SECRET char secret[SECRET_MAX];
     secret[0] = 0;
     if (o->token_file)
         TRY(secret_read(o->token_file, secret, sizeof secret, error));
-    struct hrana_options hrana = hrana_options_of(url, o, o->token_file ? secret : o->token);
+    struct hrana_options hrana = hrana_options_of(url, o, meter, o->token_file ? secret : o->token);
     return hrana_driver_open(&hrana, out, error);
 }
 
 int remote_driver_open(const struct url *url, const mneme_options *options, struct sql_driver **out,
                        mneme_error *error) {
+    return remote_driver_open_metered(url, options, NULL, out, error);
+}
+
+int remote_driver_open_metered(const struct url *url, const mneme_options *options,
+                               struct meter *meter, struct sql_driver **out, mneme_error *error) {
     const mneme_remote_options *o = &options->remote;
     if (url->kind == URL_REMOTE)
-        return server_driver_open(url, o, out, error);
+        return server_driver_open(url, o, meter, out, error);
     struct sqlite_options sqlite = {.must_exist = options->must_exist,
                                     .read_only = options->read_only,
                                     .allow_network_filesystem = options->allow_network_filesystem,
@@ -156,12 +162,12 @@ int remote_driver_open(const struct url *url, const mneme_options *options, stru
 
 /* ---- The store ---------------------------------------------------------------------------- */
 
-int remote_store_open(const struct url *url, const mneme_options *options, struct store **sql,
-                      struct sql_driver **driver, mneme_error *error) {
+int remote_store_open(const struct url *url, const mneme_options *options, struct meter *meter,
+                      struct store **sql, struct sql_driver **driver, mneme_error *error) {
     struct sql_options tables = {.must_exist = options->must_exist,
                                  .read_only = options->read_only};
     struct sql_driver *opened;
-    TRY(remote_driver_open(url, options, &opened, error));
+    TRY(remote_driver_open_metered(url, options, meter, &opened, error));
     int status = sql_store_open(opened, &tables, sql, error);
     if (status) {
         opened->operations->close(opened);

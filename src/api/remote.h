@@ -5,6 +5,7 @@
 #define MNEME_API_REMOTE_H
 
 #include "api/url.h"
+#include "metrics/metrics.h"
 #include "mneme/mneme.h"
 #include "store/drivers.h"
 #include "store/sql.h"
@@ -16,9 +17,13 @@ int remote_check(const mneme_remote_options *options, mneme_error *error);
 int remote_driver_open(const struct url *url, const mneme_options *options, struct sql_driver **out,
                        mneme_error *error);
 
+/* The same, with its requests counted by a meter, which may be NULL, and is borrowed. */
+int remote_driver_open_metered(const struct url *url, const mneme_options *options,
+                               struct meter *meter, struct sql_driver **out, mneme_error *error);
+
 /* The sql store of such a URL. The driver belongs to it, and is borrowed. */
-int remote_store_open(const struct url *url, const mneme_options *options, struct store **sql,
-                      struct sql_driver **driver, mneme_error *error);
+int remote_store_open(const struct url *url, const mneme_options *options, struct meter *meter,
+                      struct store **sql, struct sql_driver **driver, mneme_error *error);
 
 /* Fill in the statistics; `sql` may be NULL. */
 void remote_stats(struct store *sql, const struct sql_driver *driver, mneme_remote_stats *out);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/metrics.h"
 #include "api/remote.h"
 #include "net/net.h"
 
@@ -231,6 +232,7 @@ static int engine_open(struct syncer *s, mneme_error *error) {
         .push_max = o->push_max,
         .lease_us = (int64_t)o->lease_ms * 1000,
         .keep_us = (int64_t)o->keep_days * DAY_US,
+        .meter = s->m->meter,
     };
     return sync_open(&options, &s->engine, error);
 }
@@ -247,7 +249,7 @@ int syncer_open(mneme *m, mneme_error *error) {
     lock_init(&s->lock, RANK_API);
     signal_init(&s->moved);
     TRY(settings_make(s, &m->options, error));
-    TRY(late_feed_open(s->settings.sync.url, &s->settings.remote, &s->feed, error));
+    TRY(late_feed_open(s->settings.sync.url, &s->settings.remote, m->meter, &s->feed, error));
     return engine_open(s, error);
 }
 
@@ -309,9 +311,10 @@ void syncer_leave(struct syncer *s) {
 
 int syncer_step(struct syncer *s, bool quiet, struct sync_progress *out, mneme_error *error) {
     syncer_enter(s);
+    uint64_t begun = measure_begin(s->m);
     int status = sync_step(s->engine, quiet, out, error);
     syncer_leave(s);
-    return status;
+    return measure_end(s->m, METER_SYNC_STEP, begun, status, NULL);
 }
 
 /* The first write since a step, and the one that makes a request full, wake the thread. */

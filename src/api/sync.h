@@ -70,8 +70,8 @@ int syncer_step(struct syncer *s, bool quiet, struct sync_progress *out, mneme_e
  * and a remote that is away fails exchanges and nothing else. `options` and its texts are borrowed
  * until it is closed.
  */
-int late_feed_open(const char *url, const mneme_options *options, struct feed **out,
-                   mneme_error *error);
+int late_feed_open(const char *url, const mneme_options *options, struct meter *meter,
+                   struct feed **out, mneme_error *error);
 /* Open it anew with the next exchange: the token file may have another token now. Not while
  * another thread is in an exchange or waits. */
 void late_feed_forget(struct feed *feed);

@@ -9,6 +9,7 @@ struct late_feed {
     struct feed base;
     const char *url;
     const mneme_options *options;
+    struct meter *meter; /* may be NULL */
     struct store *sql;   /* NULL: not open */
     struct lock lock;    /* guards the rest */
     struct signal awake; /* `woken` was set */
@@ -25,7 +26,7 @@ static int open_store(const struct late_feed *f, struct store **out, mneme_error
     struct sql_driver *driver;
     struct url url;
     TRY(url_parse(f->url, &url, error));
-    TRY(remote_driver_open(&url, f->options, &driver, error));
+    TRY(remote_driver_open_metered(&url, f->options, f->meter, &driver, error));
     int status = sql_store_open(driver, &tables, out, error);
     if (status)
         driver->operations->close(driver);
@@ -111,8 +112,8 @@ static void late_close(struct feed *feed) {
     mem_free(f);
 }
 
-int late_feed_open(const char *url, const mneme_options *options, struct feed **out,
-                   mneme_error *error) {
+int late_feed_open(const char *url, const mneme_options *options, struct meter *meter,
+                   struct feed **out, mneme_error *error) {
     static const struct feed_operations operations = {.exchange = late_exchange,
                                                       .peers = late_peers,
                                                       .collect = late_collect,
@@ -125,6 +126,7 @@ int late_feed_open(const char *url, const mneme_options *options, struct feed **
     f->base.operations = &operations;
     f->url = url;
     f->options = options;
+    f->meter = meter;
     lock_init(&f->lock, RANK_API);
     signal_init(&f->awake);
     *out = &f->base;

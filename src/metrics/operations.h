@@ -41,10 +41,7 @@ enum { METER_HIT_SAMPLE = 64 };
     X(NET_ATTEMPT, "net", "attempt", "", 1)                                                        \
     X(NET_WAIT, "net", "wait", "", 1)                                                              \
     X(SYNC_STEP, "sync", "step", "", 1)                                                            \
-    X(SYNC_EXCHANGE, "sync", "exchange", "", 1)                                                    \
-    X(SYNC_APPLY, "sync", "apply", "", 1)                                                          \
-    X(CODEC_PACK, "codec", "pack", "", 1)                                                          \
-    X(CODEC_UNPACK, "codec", "unpack", "", 1)
+    X(SYNC_EXCHANGE, "sync", "exchange", "", 1)
 
 /* The operations of a store that keeps records, in the order of enum meter_store_operation. */
 #define METER_STORE_ROWS(X, STORE, layer)                                                          \

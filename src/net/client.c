@@ -233,13 +233,18 @@ static enum net_verdict attempt(struct call *call) {
     int status =
         net_pool_acquire(&client->pool, call->deadline_us, &connection, &wait_us, &call->error);
     call->wait_us += wait_us;
+    if (wait_us > 0)
+        meter_add(client->options.meter, METER_NET_WAIT, (uint64_t)wait_us * 1000, 1);
     if (status != 0) {
         give_pass(call, pass, NET_PASS_UNUSED, 0);
         call->status = status;
         return NET_FAILED;
     }
     call->attempts++;
+    uint64_t begun = meter_begin(client->options.meter);
     enum net_verdict verdict = perform(call, connection, pass);
+    (void)meter_end(client->options.meter, METER_NET_ATTEMPT, begun,
+                    verdict == NET_DONE ? 0 : call->status);
     const struct net_ending ending = ending_of(call);
     net_event_attempt(&ending);
     return verdict;
@@ -345,6 +350,7 @@ int net_call(struct net_client *client, const struct net_request *request, net_j
     TRY(net_client_check(client, error));
     response_reset(response, response_max(request));
     uint64_t req_before = log_req_begin();
+    uint64_t begun = meter_begin(client->options.meter);
     call_begin(&call);
     enum net_verdict verdict;
     do
@@ -354,6 +360,7 @@ int net_call(struct net_client *client, const struct net_request *request, net_j
         call.status = 0;
     call_end(&call);
     log_req_end(req_before);
+    (void)meter_end(client->options.meter, METER_NET_REQUEST, begun, call.status);
     if (call.status != 0 && error)
         *error = call.error;
     return call.status;

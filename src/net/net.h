@@ -41,6 +41,7 @@
 #define MNEME_NET_H
 
 #include "base/base.h"
+#include "metrics/metrics.h"
 
 /* ---- One request and its answer ---------------------------------------------------------- */
 
@@ -124,6 +125,7 @@ struct net_options {
     uint32_t budget_max;                           /* 20 */
     uint32_t breaker_failures;                     /* 5 */
     uint32_t breaker_open_ms, breaker_open_max_ms; /* 500 and 30,000 */
+    struct meter *meter;             /* counts calls, attempts and waits; NULL: none. Borrowed */
     struct net_transport *transport; /* NULL: libcurl. Else it is the caller's, and outlives it */
 };
 

@@ -72,12 +72,20 @@ static void answer_take(struct sync *s, const struct feed_request *request, int6
     state->told_us = ended_us;
 }
 
+static int ask(struct sync *s, struct feed_request *request, struct feed_answer *answer,
+               mneme_error *error) {
+    uint64_t begun = meter_begin(s->options.meter);
+    int status = feed_exchange(s->options.feed, request, answer, error);
+    (void)meter_end(s->options.meter, METER_SYNC_EXCHANGE, begun, status);
+    return status;
+}
+
 static int exchange(struct sync *s, enum purpose purpose, struct feed_answer *answer,
                     mneme_error *error) {
     struct feed_request request;
     request_make(s, purpose, &request);
     int64_t begun_us = wall_us(s);
-    TRY(feed_exchange(s->options.feed, &request, answer, error));
+    TRY(ask(s, &request, answer, error));
     answer_take(s, &request, begun_us, wall_us(s), answer);
     return 0;
 }
@@ -167,7 +175,7 @@ static void *fly(void *argument) {
     struct flight *f = argument;
     struct sync *s = f->sync;
     log_scope = f->scope;
-    f->status = feed_exchange(s->options.feed, &f->request, &f->answer, &f->error);
+    f->status = ask(s, &f->request, &f->answer, &f->error);
     f->ended_us = wall_us(s);
     return NULL;
 }

@@ -36,6 +36,7 @@
 #ifndef MNEME_SYNC_SYNC_H
 #define MNEME_SYNC_SYNC_H
 
+#include "metrics/metrics.h"
 #include "os/os.h"
 #include "store/feed.h"
 #include "store/shared.h"
@@ -85,6 +86,7 @@ struct sync_options {
     int64_t lease_us;          /* 30 s */
     int64_t ahead_us;          /* 1 minute */
     int64_t keep_us;           /* tombstones: 90 days */
+    struct meter *meter;       /* counts exchanges; NULL: none. Borrowed */
     bool no_threads;           /* what would run beside runs at its begin or end: in simulations */
 };
 

@@ -204,7 +204,7 @@ static void blocks__of_a_file_grow_with_it(void **state) {
     assert_true(atomic_load(&segment.head->blocks) > GROW_BLOCKS);
     assert_int_equal(segment_copy_file(&copy, fd), 0);
     tally = (struct tally){0};
-    tally_add_operation(&tally, &copy, METER_CODEC_UNPACK, 0);
+    tally_add_operation(&tally, &copy, METER_SYNC_EXCHANGE, 0);
     assert_int_equal(tally_count(&tally.windows[MNEME_WINDOW_LIFE]), 11);
     segment_copy_fini(&copy);
     segment_close(&segment);
