@@ -13,8 +13,8 @@
 enum { ROUNDS_DEFAULT = 7, CAPACITY_MAX = 100000000, MINUTES_MAX = 10080 };
 
 const char bench_usage[] =
-    "usage: mneme bench store|codec|import|cache|remote|sync|targets [--json] [--long]\n"
-    "                   [--rounds N] [--dir DIR]\n"
+    "usage: mneme bench store|codec|import|cache|remote|sync|metrics|targets [--json]\n"
+    "                   [--long] [--rounds N] [--dir DIR]\n"
     "       mneme bench cache --trace FILE [--capacity N] [--json]\n"
     "       mneme bench remote --url URL [--json] [--long] [--rounds N]\n"
     "       mneme bench report [--only NAME,...] [--output DIR] [--long] [--rounds N] [--dir DIR]\n"
@@ -36,6 +36,7 @@ const char bench_usage[] =
     "  mneme bench cache --trace requests.zst       hit rates on a trace of yours\n"
     "  mneme bench remote                a libSQL server, near and 40 ms away; four minutes\n"
     "  mneme bench sync                  a store that is synced with one, and another machine\n"
+    "  mneme bench metrics               what it costs to count and time operations\n"
     "  mneme bench targets               each target of the plan: asked, measured; two minutes\n"
     "  mneme bench report                all of them, and BENCHMARKS.md and BENCHMARKS.html of "
     "what\n"

@@ -10,6 +10,7 @@ const struct bench benches[] = {
     {"cache", cache_bench, "hits, threads, memory, hit rates on traces"},
     {"remote", remote_bench, "a store behind a server, near and 40 ms away"},
     {"sync", sync_bench, "a store that is synced with a server, and another machine"},
+    {"metrics", metrics_bench, "what it costs to count and time operations"},
     {"targets", targets_bench, "every figure that the plan asks for"},
     {"soak", soak_bench, "load while everything goes wrong, and a look at every record behind it"},
     {"report", report_bench, NULL},

@@ -32,6 +32,7 @@ int import_bench(const struct bench_options *options, mneme_error *error);
 int remote_bench(const struct bench_options *options, mneme_error *error);
 int sync_bench(const struct bench_options *options, mneme_error *error);
 int cache_bench(const struct bench_options *options, mneme_error *error);
+int metrics_bench(const struct bench_options *options, mneme_error *error);
 int targets_bench(const struct bench_options *options, mneme_error *error);
 int soak_bench(const struct bench_options *options, mneme_error *error);
 /* Runs those that are part of it, and writes two files. MNEME_PARTIAL: one of them failed. */

@@ -31,12 +31,12 @@ static const char *const examples[] = {"mneme bench store", "mneme bench codec -
                                        "mneme bench --help", NULL};
 const struct command bench_command = {
     .name = "bench",
-    .arguments = "store|codec|import|cache|remote|sync|targets|soak|report|generate [--json] "
+    .arguments = "store|codec|import|cache|remote|sync|metrics|targets|soak|report|generate [--json] "
                  "[--long]",
     .summary = "measure speed and size against references",
     .own_help = bench_usage,
     .examples = examples,
-    .argument_choices = "store|codec|import|cache|remote|sync|targets|soak|report|generate",
+    .argument_choices = "store|codec|import|cache|remote|sync|metrics|targets|soak|report|generate",
     .argument_kind = ARGUMENT_TEXT,
     .takes_rest = true,
     .without_settings = true,

@@ -46,7 +46,7 @@ assert len({(row["case"], row["reference"]) for row in rows}) == len(rows), "a c
 END
 }
 
-for name in store codec import cache remote sync targets; do
+for name in store codec import cache remote sync metrics targets; do
     rows=$work/rows-$name
     bench "$name" --json --quick --rounds 1 --dir "$work/stores" >"$rows" 2>"$work/errors" ||
         fail "$name failed: $(cat "$work/errors")"
