@@ -8,9 +8,8 @@
 
 enum { LEVELS_EVERY_NS = 1000000000 };
 
-THREAD_LOCAL uint32_t meter_hits_left;
-static THREAD_LOCAL uint32_t hits_period; /* how many were let go by before the one that is due */
-static THREAD_LOCAL uint32_t hits_random;
+THREAD_LOCAL struct meter_sampler meter_hits, meter_gets;
+static THREAD_LOCAL uint32_t random_state;
 static THREAD_LOCAL unsigned stripe_number; /* of this thread, from 1 on; 0: none yet */
 static atomic_uint stripes_given;
 
@@ -188,6 +187,12 @@ static struct cell *cell_of(struct meter *meter, enum meter_operation operation)
     return segment_cell(&meter->segment, number);
 }
 
+static void count_error(struct cell *cell, unsigned slot, int status) {
+    unsigned code = status < 0 && status > -CODES ? (unsigned)-status : CODES - 1;
+    add_to(&cell->slots[slot].errors, 1);
+    add_to(&cell->codes[code], 1);
+}
+
 static void count(struct meter *meter, struct cell *cell, uint64_t ns, uint32_t weight,
                   int status) {
     unsigned slot = atomic_load_explicit(&meter->slot, memory_order_relaxed);
@@ -196,11 +201,8 @@ static void count(struct meter *meter, struct cell *cell, uint64_t ns, uint32_t 
         return;
     }
     segment_count(&meter->segment, cell, slot, ns, weight);
-    if (UNLIKELY(status != 0)) {
-        unsigned code = status < 0 && status > -CODES ? (unsigned)-status : CODES - 1;
-        add_to(&cell->slots[slot].errors, 1);
-        add_to(&cell->codes[code], 1);
-    }
+    if (UNLIKELY(status != 0))
+        count_error(cell, slot, status);
 }
 
 unsigned meter_end(struct meter *meter, enum meter_operation operation, uint64_t begun,
@@ -220,21 +222,24 @@ void meter_add(struct meter *meter, enum meter_operation operation, uint64_t ns,
         count(meter, cell_of(meter, operation), ns, weight, 0);
 }
 
-/* ---- Hits ------------------------------------------------------------------------------------ */
+/* ---- Sampling ---------------------------------------------------------------------------------
+ */
 
-/* 32 to 95, each as likely: METER_HIT_SAMPLE with the one that is timed, on average. */
-static uint32_t next_period(void) {
-    uint32_t x = hits_random ? hits_random : (uint32_t)ticks_now() | 1;
+/* How many the one that is due stands for. The next is half to one and a half times `mean` away,
+ * each distance as likely. */
+static uint32_t take_sample(struct meter_sampler *sampler, uint32_t mean) {
+    uint32_t weight = sampler->period + 1;
+    uint32_t x = random_state ? random_state : (uint32_t)ticks_now() | 1;
     x ^= x << 13; /* Marsaglia, "Xorshift RNGs", 2003 */
     x ^= x >> 17;
     x ^= x << 5;
-    hits_random = x;
-    return METER_HIT_SAMPLE / 2 + (x >> 8) % METER_HIT_SAMPLE;
+    random_state = x;
+    sampler->period = sampler->left = mean / 2 - 1 + (x >> 8) % mean;
+    return weight;
 }
 
 unsigned meter_hit_end(struct meter *meter, uint64_t begun) {
-    uint32_t weight = hits_period + 1;
-    hits_period = meter_hits_left = next_period();
+    uint32_t weight = take_sample(&meter_hits, METER_HIT_SAMPLE);
     if (!meter)
         return 0;
     uint64_t now = ticks_now(), ns = ticks_ns(now - begun);
@@ -244,6 +249,24 @@ unsigned meter_hit_end(struct meter *meter, uint64_t begun) {
     count(meter, cell_of(meter, METER_CACHE_HIT), ns, weight, 0);
     count(meter, cell_of(meter, METER_API_ACQUIRE), ns, weight, 0);
     return told;
+}
+
+unsigned meter_get_end(struct meter *meter, enum meter_operation operation, uint64_t begun) {
+    uint32_t weight = take_sample(&meter_gets, METER_GET_SAMPLE);
+    uint64_t now = ticks_now(), ns = ticks_ns(now - begun);
+    if (UNLIKELY(now >= value_of(&meter->next_ticks)))
+        (void)look_at_time(meter, operation);
+    count(meter, cell_of(meter, operation), ns, weight, 0);
+    return UNLIKELY(ns >= meter->slow_ns) ? METER_SLOW : 0;
+}
+
+void meter_failed(struct meter *meter, enum meter_operation operation, int status) {
+    struct cell *cell = meter ? cell_of(meter, operation) : NULL;
+    if (!cell)
+        return;
+    unsigned slot = atomic_load_explicit(&meter->slot, memory_order_relaxed);
+    add_to(&cell->slots[slot].untimed, 1);
+    count_error(cell, slot, status);
 }
 
 /* ---- Levels, queries, slow operations -------------------------------------------------------- */

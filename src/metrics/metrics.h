@@ -17,7 +17,7 @@
  * Counting takes no lock, makes no call, and allocates nothing, but for the first time that an
  * operation happens, or takes so long, and once in ten seconds, when a thread moves the windows on.
  * Nothing is lost when threads count at once; the counts of operations that are sampled
- * (METER_HIT_SAMPLE) lack the last 95 of each thread, at most.
+ * lack the last of each thread: 95 hits of a cache, 23 gets of a store, at most.
  *
  * Ownership. Who opens a meter closes it, when nobody counts any more.
  * Threads. Any thread may call anything but open and close. A child after fork() must not touch its
@@ -73,20 +73,30 @@ unsigned meter_end(struct meter *meter, enum meter_operation operation, uint64_t
 /* One that took so long. `weight`: it stands for so many; 0: for none. */
 void meter_add(struct meter *meter, enum meter_operation operation, uint64_t ns, uint32_t weight);
 
-/* ---- Hits: operations so short that one of METER_HIT_SAMPLE is timed ---------------------------
- */
+/* ---- Sampling: operations so short that only one of some is timed
+ * -------------------------------- */
 
-/* How many hits this thread lets go by before it times one. */
-extern THREAD_LOCAL uint32_t meter_hits_left;
+/* Of each thread: how many it lets go by before it times one; and how many that were at first. */
+struct meter_sampler {
+    uint32_t left, period;
+};
+extern THREAD_LOCAL struct meter_sampler meter_hits; /* of the caches: METER_HIT_SAMPLE */
+extern THREAD_LOCAL struct meter_sampler meter_gets; /* of stores in memory: METER_GET_SAMPLE */
 
-/* Whether the next is to be timed: one in METER_HIT_SAMPLE on average, at uneven distances, so that
- * no rhythm of the caller is in step with it. What turns out to be no hit is taken back: it is
- * counted for itself. */
-static inline bool meter_hit_is_due(void) { return UNLIKELY(meter_hits_left-- == 0); }
-static inline void meter_hit_take_back(void) { meter_hits_left++; }
-/* One that was due was a hit, begun at meter_begin: it stands for all since the last, as an
+/* Whether the next is to be timed: at uneven distances, so that no rhythm of the caller is in step
+ * with it. What turns out to be something else is taken back, and counted for itself. */
+static inline bool meter_is_due(struct meter_sampler *sampler) {
+    return UNLIKELY(sampler->left-- == 0);
+}
+static inline void meter_take_back(struct meter_sampler *sampler) { sampler->left++; }
+
+/* A hit that was due, begun at meter_begin, has ended: it stands for all since the last, as an
  * acquire, too. Returns as meter_end. */
 unsigned meter_hit_end(struct meter *meter, uint64_t begun);
+/* The same of a store's get, `operation`. */
+unsigned meter_get_end(struct meter *meter, enum meter_operation operation, uint64_t begun);
+/* One that was not timed has failed. */
+void meter_failed(struct meter *meter, enum meter_operation operation, int status);
 
 /* ---- Levels -----------------------------------------------------------------------------------
  */

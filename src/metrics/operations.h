@@ -9,7 +9,7 @@
 #ifndef MNEME_METRICS_OPERATIONS_H
 #define MNEME_METRICS_OPERATIONS_H
 
-enum { METER_HIT_SAMPLE = 64 };
+enum { METER_HIT_SAMPLE = 64, METER_GET_SAMPLE = 16 };
 
 #define METER_OPERATION_TABLE(X)                                                                   \
     X(API_PUT, "api", "put", "upsert_memory", 1)                                                   \
@@ -30,9 +30,9 @@ enum { METER_HIT_SAMPLE = 64 };
     X(API_VERIFY, "api", "verify", "", 1)                                                          \
     X(API_TRAIN, "api", "train", "", 1)                                                            \
     X(API_RESOLVE, "api", "conflict_resolve", "update_memory", 1)                                  \
-    METER_STORE_ROWS(X, KV, "kv")                                                                  \
-    METER_STORE_ROWS(X, SQL, "sql")                                                                \
-    METER_STORE_ROWS(X, MEM, "mem")                                                                \
+    METER_STORE_ROWS(X, KV, "kv", METER_GET_SAMPLE)                                                \
+    METER_STORE_ROWS(X, SQL, "sql", 1)                                                             \
+    METER_STORE_ROWS(X, MEM, "mem", METER_GET_SAMPLE)                                              \
     X(QUEUE_COMMIT, "queue", "commit", "", 1)                                                      \
     X(QUEUE_WAIT, "queue", "wait", "", 1)                                                          \
     X(CACHE_HIT, "cache", "hit", "", METER_HIT_SAMPLE)                                             \
@@ -44,9 +44,9 @@ enum { METER_HIT_SAMPLE = 64 };
     X(SYNC_EXCHANGE, "sync", "exchange", "", 1)
 
 /* The operations of a store that keeps records, in the order of enum meter_store_operation. */
-#define METER_STORE_ROWS(X, STORE, layer)                                                          \
+#define METER_STORE_ROWS(X, STORE, layer, get_sample)                                              \
     X(STORE##_APPLY, layer, "apply", "", 1)                                                        \
-    X(STORE##_GET, layer, "get", "", 1)                                                            \
+    X(STORE##_GET, layer, "get", "", get_sample)                                                   \
     X(STORE##_QUERY, layer, "query", "", 1)                                                        \
     X(STORE##_CHANGES, layer, "changes", "", 1)                                                    \
     X(STORE##_STATS, layer, "stats", "", 1)                                                        \
