@@ -185,16 +185,25 @@ typedef enum mneme_metrics_scope {
 } mneme_metrics_scope;
 
 /*
- * Hand every metric of a picture to an application's own registry, family by family. No label has
- * content of a record. A return other than 0 ends it, and is returned.
+ * Hand every metric of a picture to an application's own registry, family by family;
+ * docs/metrics.md lists them. All samples of a family have labels of the same names; a value may be
+ * empty. What the visitor is given lives as long as its call. No label has content of a record. A
+ * return other than 0 ends it, and is returned.
  */
 typedef int mneme_metric_visitor(void *context, const mneme_metric *metric);
 MNEME_API int mneme_metrics_visit(const mneme_metrics *metrics, mneme_metrics_scope scope,
                                   mneme_metric_visitor *visitor, void *context, mneme_error *error);
 
-/* Append the picture as OpenMetrics text 1.0, "# EOF" at the end. MNEME_NO_MEMORY. */
+/*
+ * Append the picture to `out`, which is as it was if this fails. OpenMetrics is text of its version
+ * 1.0, "# EOF" at the end: "application/openmetrics-text; version=1.0.0; charset=utf-8". The text
+ * of Prometheus, "text/plain; version=0.0.4; charset=utf-8", is what is older, and read everywhere.
+ * Both have the same samples. MNEME_NO_MEMORY.
+ */
 MNEME_API int mneme_metrics_to_openmetrics(const mneme_metrics *metrics, mneme_metrics_scope scope,
                                            struct mneme_bytes *out, mneme_error *error);
+MNEME_API int mneme_metrics_to_prometheus(const mneme_metrics *metrics, mneme_metrics_scope scope,
+                                          struct mneme_bytes *out, mneme_error *error);
 
 #ifdef __cplusplus
 }
