@@ -110,6 +110,7 @@ const struct command *const commands[] = {
     &stats_command,
     &stats_slow_command,
     &stats_queries_command,
+    &metrics_serve_command,
     &doctor_command,
     &verify_command,
     &backup_command,

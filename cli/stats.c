@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "display.h"
 #include "metrics.h"
+#include "metrics_source.h"
 
 /* ---- Caches ------------------------------------------------------------------------------ */
 
@@ -291,10 +292,29 @@ void print_stats(struct cli *cli, const mneme_stats *stats, const mneme_metrics 
         put_stats_page(cli, stats, metrics);
 }
 
+/* The choices of --format, in their order. */
+enum stats_format { STATS_TEXT, STATS_JSON, STATS_OPENMETRICS, STATS_PROMETHEUS };
+
+static int put_metrics(struct cli *cli, enum metrics_format format) {
+    mneme_metrics_scope scope =
+        option_given(cli, "each") ? MNEME_METRICS_EACH : MNEME_METRICS_TOTAL;
+    mneme_bytes text = {0};
+    int status = metrics_text(cli->store, scope, format, &text, &cli->error);
+    if (status == 0)
+        fwrite(text.data, 1, text.size, cli->out.stream);
+    mneme_bytes_free(&text);
+    return status;
+}
+
 static int run_stats(struct cli *cli) {
     mneme_stats stats = {.size = sizeof stats};
     const mneme_metrics *metrics;
+    int format = option_choice(cli, "format");
     int status = cli_open(cli, OPEN_TO_READ);
+    if (status == 0 && format >= STATS_OPENMETRICS)
+        return put_metrics(cli,
+                           format == STATS_OPENMETRICS ? METRICS_OPENMETRICS : METRICS_PROMETHEUS);
+    cli->json = cli->json || format == STATS_JSON;
     if (status == 0)
         status = mneme_stats_get(cli->store, &stats, &cli->error);
     if (status == 0)
@@ -311,12 +331,16 @@ static int run_stats(struct cli *cli) {
 static const struct option stats_options[] = {
     OPTION_CHOICE("window", "WINDOW", "minute, hour (as a rule), or life: since it was opened",
                   "minute|hour|life"),
-    OPTION_SWITCH("each", "the operations of each process, too"),
+    OPTION_SWITCH("each", "the operations of each process, too; as metrics, instead of the total"),
+    OPTION_CHOICE("format", "FORMAT",
+                  "text, json (as with --json), openmetrics, or prometheus: the older text",
+                  "text|json|openmetrics|prometheus"),
     OPTION_END,
 };
 
 static const char *const stats_examples[] = {"mneme stats", "mneme stats --window minute --each",
-                                             "mneme --json stats", NULL};
+                                             "mneme --json stats",
+                                             "mneme stats --format openmetrics", NULL};
 const struct command stats_command = {
     .name = "stats",
     .summary = "what is stored, what is done with it, and how fast",

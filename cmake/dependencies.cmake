@@ -11,3 +11,6 @@ find_path(MNEME_RAPIDJSON_DIR rapidjson/reader.h REQUIRED) # headers only
 # The command line reads its configuration with inih. With liblzma `mneme bench` reads traces.
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(LZMA REQUIRED IMPORTED_TARGET liblzma)
+
+# `mneme metrics serve` answers with libmicrohttpd.
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)

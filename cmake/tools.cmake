@@ -43,7 +43,7 @@ target_link_libraries(mneme_bench PRIVATE mneme_internal PkgConfig::LZMA)
 add_library(mneme_tools STATIC ${cli_sources} $<TARGET_OBJECTS:mneme_bench>)
 target_include_directories(mneme_tools PUBLIC .)
 target_link_libraries(mneme_tools
-    PUBLIC mneme_internal PkgConfig::INIH PkgConfig::LZMA)
+    PUBLIC mneme_internal PkgConfig::INIH PkgConfig::LZMA PkgConfig::MICROHTTPD)
 
 add_executable(mneme_program ${cli_main})
 set_target_properties(mneme_program PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME mneme)
