@@ -117,7 +117,7 @@ const struct command metrics_serve_command = {
         "Serves GET /metrics over HTTP until Ctrl-C or SIGTERM, then ends with exit code 0. Each "
         "scrape takes a picture of what all processes of this machine do with the store: "
         "OpenMetrics for who asks for it, as Prometheus does, else the older text. No label has "
-        "content of records. docs/metrics.md lists what there is.\n"
+        "content of records. docs/prometheus.md lists what there is.\n"
         "\n"
         "There is no password, so only programs of this machine are listened to, and requests that "
         "name another machine in the header Host are refused, as are those of web pages. A socket "

@@ -186,9 +186,9 @@ typedef enum mneme_metrics_scope {
 
 /*
  * Hand every metric of a picture to an application's own registry, family by family;
- * docs/metrics.md lists them. All samples of a family have labels of the same names; a value may be
- * empty. What the visitor is given lives as long as its call. No label has content of a record. A
- * return other than 0 ends it, and is returned.
+ * docs/prometheus.md lists them. All samples of a family have labels of the same names; a value may
+ * be empty. What the visitor is given lives as long as its call. No label has content of a record.
+ * A return other than 0 ends it, and is returned.
  */
 typedef int mneme_metric_visitor(void *context, const mneme_metric *metric);
 MNEME_API int mneme_metrics_visit(const mneme_metrics *metrics, mneme_metrics_scope scope,

@@ -2,8 +2,8 @@
  * metrics_visit.c - a picture of what was measured, as families of metrics for a registry.
  *
  * The names are a contract with dashboards and alerts, and so are the bounds of the histograms:
- * docs/metrics.md lists both. All samples of a family come one after another, as OpenMetrics asks,
- * so each family is one pass over the processes.
+ * docs/prometheus.md lists both. All samples of a family come one after another, as OpenMetrics
+ * asks, so each family is one pass over the processes.
  */
 #include <inttypes.h>
 #include <math.h>

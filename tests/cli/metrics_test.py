@@ -2,6 +2,9 @@
 """`stats --format` and `metrics serve`, read with the tools of others: promtool, the parser of
 Python's prometheus_client, curl."""
 import os
+import pathlib
+import re
+import shutil
 import signal
 import socket
 import stat
@@ -75,6 +78,25 @@ class Text(CliCase):
         names = lambda text: {line.split(" ")[0] for line in text.splitlines() if line[0] != "#"}
         self.assertEqual(names(text), names(older))
         load.finish()
+
+    def test_page__lists_every_family(self):
+        page = (pathlib.Path(os.environ["MNEME_SOURCE_DIR"]) / "docs/prometheus.md").read_text()
+        listed = set(re.findall(r"^\| `(mneme_\w+)` \|", page, re.MULTILINE))
+        load, _ = self.busy(self.store)
+        text = self.good("stats", "--format", "prometheus").out
+        text += self.good("stats", "--format", "prometheus", "--each").out
+        load.finish()
+        found = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+        self.assertEqual(listed - found, set())
+        # What is not in the table is a level.
+        for name in found - listed:
+            self.assertRegex(name, "^mneme_(store|queue|compression|dictionaries|cache|metrics)_?")
+        config = self.directory / "prometheus.yml"
+        config.write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+        contrib = pathlib.Path(os.environ["MNEME_SOURCE_DIR"]) / "contrib/prometheus"
+        for rules in contrib.iterdir():
+            shutil.copy(rules, self.directory)
+        self.assertIn("SUCCESS", promtool("check", "config", config))
 
     def test_promtool__has_nothing_to_say(self):
         for url in (self.store, f"file:{self.directory}/memory.db"):

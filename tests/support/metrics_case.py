@@ -1,4 +1,4 @@
-"""Programs that tests of metrics look at: a busy store, `mneme metrics serve`, and readers of text."""
+"""Programs that tests of metrics look at, a busy store and its server, and readers of text."""
 import http.client
 import json
 import os
