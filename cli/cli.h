@@ -95,6 +95,7 @@ struct cli {
     bool color;    /* standard output takes colour */
     size_t width;  /* columns for tables */
     mneme *store;  /* once opened */
+    bool measured; /* a process among others, even if the command only observes */
     int signal;    /* the one that stopped a long command, or 0 */
     int exit_code; /* of a command that decides it itself (bench) */
 };

@@ -126,7 +126,8 @@ mneme_options cli_options(struct cli *cli, const char *url, enum open_mode mode)
         .cache = cache_options(cli),
         .remote = remote_options(cli, url, sync.url),
         .sync = sync,
-        .no_metrics = cli->command->observes || !setting_is_on(cli, SETTING_METRICS),
+        .no_metrics =
+            (cli->command->observes && !cli->measured) || !setting_is_on(cli, SETTING_METRICS),
         .slow_us = (uint64_t)setting_number(cli, SETTING_SLOW_MS) * 1000,
     };
     options.cache.off = options.cache.off || is_short;

@@ -310,6 +310,9 @@ static int run_stats(struct cli *cli) {
     mneme_stats stats = {.size = sizeof stats};
     const mneme_metrics *metrics;
     int format = option_choice(cli, "format");
+    /* Nobody else may have the store open; then this process is the one that tells how it stands.
+     */
+    cli->measured = format >= STATS_OPENMETRICS;
     int status = cli_open(cli, OPEN_TO_READ);
     if (status == 0 && format >= STATS_OPENMETRICS)
         return put_metrics(cli,

@@ -62,6 +62,7 @@ class Text(CliCase):
     def test_openmetrics__is_valid_and_as_the_older_text(self):
         load, _ = self.busy(self.store)
         text = self.good("stats", "--format", "openmetrics").out
+        self.assertIn("\nmneme_processes 2\n", text)
         self.assertTrue(text.endswith("\n# EOF\n"))
         found = families(text)
         self.assertEqual(found["mneme_operations"].type, "counter")
@@ -125,6 +126,12 @@ class Text(CliCase):
         found = {key: value for key, value in samples(text).items() if ("pid", pid) in key}
         self.assertEqual(operations(found)["list"], counts["list"])
         load.finish()
+
+    def test_store_that_nobody_has_open__is_told_of(self):
+        self.start()
+        text = self.good("stats", "--format", "openmetrics").out
+        self.assertIn("\nmneme_processes 1\n", text)
+        self.assertIn("\nmneme_store_records 1\n", text)
 
     def test_format__has_synonyms(self):
         self.good("init")
@@ -279,7 +286,8 @@ class Served(CliCase):
                            ("9464", "no place"), ("example.org:80", "no place"),
                            ("::1:80", "no place"), ("127.0.0.1:65536", "no place"),
                            ("127.0.0.1:-1", "no place"), ("[127.0.0.1]:80", "no place"),
-                           ("unix:", "path of a socket"), ("unix:" + "x" * 200, "path of a socket")):
+                           ("unix:", "path of a socket"),
+                           ("unix:" + "x" * 200, "path of a socket")):
             self.bad(2, why, "metrics", "serve", "--listen", place)
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
