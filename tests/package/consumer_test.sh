@@ -60,6 +60,9 @@ readelf -d c_shared | grep -q libmneme.so.0 || fail "c_shared does not use libmn
 # shellcheck disable=SC2086
 "$CC" -std=c99 $flags "$MNEME_SOURCE_DIR/examples/quickstart.c" $shared -o quickstart
 [ "$(./quickstart)" = "Fix the login test: 1 step" ] || fail "quickstart, built with pkg-config"
+# shellcheck disable=SC2086
+"$CC" -std=c99 $flags "$MNEME_SOURCE_DIR/examples/registry.c" $shared -o registry
+./registry | grep -q '^mneme_operations|layer=api|operation=episode_start|' || fail "registry"
 
 # CMake.
 "$CMAKE" -S "$source" -B cmake -DCMAKE_PREFIX_PATH="$work/prefix" \
