@@ -111,6 +111,7 @@ const struct command *const commands[] = {
     &stats_slow_command,
     &stats_queries_command,
     &metrics_serve_command,
+    &top_command,
     &doctor_command,
     &verify_command,
     &backup_command,

@@ -11,6 +11,8 @@ extern const struct command init_command, stats_command, verify_command, backup_
     train_command;
 /* stats_slow.c */
 extern const struct command stats_slow_command, stats_queries_command;
+/* top.c */
+extern const struct command top_command;
 /* doctor.c */
 extern const struct command doctor_command;
 /* import.c, export.c */

@@ -14,7 +14,7 @@ COMMANDS = """init, import, export, query, stats, stats slow, stats queries, doc
     episode step, episode complete, episode show, episode list, episode delete, pattern put,
     pattern show, pattern list, pattern delete, heuristic put, heuristic show, heuristic list,
     heuristic delete, relation put, relation show, relation list, relation delete, tag add, tag
-    remove, tag list, sync, sync status, sync collect, sync retry, conflicts list, conflicts
+    remove, tag list, top, sync, sync status, sync collect, sync retry, conflicts list, conflicts
     show, conflicts resolve, metrics serve""".replace("\n", " ").split(",")
 
 
