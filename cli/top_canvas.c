@@ -225,6 +225,10 @@ const char *short_number(struct pool *pool, double value) {
                           : three_digits(pool, value / 1e6, " M");
 }
 
+const char *short_count(struct pool *pool, uint64_t count) {
+    return count < 10000 ? display_count(pool, count) : short_number(pool, (double)count);
+}
+
 const char *short_duration(struct pool *pool, uint64_t ns) {
     double value = (double)ns;
     if (value < 999.5)

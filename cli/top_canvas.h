@@ -56,6 +56,7 @@ void canvas_bar(struct canvas *canvas, enum style style, double part, size_t cel
 
 /* "0", "0.03", "2.5", "1,234", "12.3 k": at most 6 columns. */
 const char *short_number(struct pool *pool, double value);
+const char *short_count(struct pool *pool, uint64_t count); /* "9,999", "12.3 k" */
 /* "850 ns", "12.3 µs", "104 ms", "12.3 s", "2 min": at most 7. */
 const char *short_duration(struct pool *pool, uint64_t ns);
 /* "512 B", "12.3 KiB": at most 8. */

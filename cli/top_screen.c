@@ -172,9 +172,8 @@ static void put_outbox(const struct top_view *view, struct canvas *canvas) {
         canvas_put(canvas, GOOD, "nothing waits to go out");
         return;
     }
-    canvas_print(canvas, WARN, "%s record%s wait%s to go out",
-                 short_number(pool, (double)sync->pending), sync->pending == 1 ? "" : "s",
-                 sync->pending == 1 ? "s" : "");
+    canvas_print(canvas, WARN, "%s record%s wait%s to go out", short_count(pool, sync->pending),
+                 sync->pending == 1 ? "" : "s", sync->pending == 1 ? "s" : "");
     if (sync->oldest_us > 0)
         canvas_print(canvas, PLAIN, ", the oldest for %s",
                      short_age(pool, (double)(now_us - sync->oldest_us) / 1e6));
@@ -190,8 +189,7 @@ static void draw_sync(const struct top_view *view, struct canvas *canvas) {
     canvas_to(canvas, INDENT);
     put_outbox(view, canvas);
     if (sync->superseded > 0)
-        canvas_print_apart(canvas, WARN, "%s conflicts",
-                           short_number(pool, (double)sync->superseded));
+        canvas_print_apart(canvas, WARN, "%s conflicts", short_count(pool, sync->superseded));
     if (!canvas_line(canvas))
         return;
     canvas_to(canvas, INDENT);
@@ -206,8 +204,7 @@ static void draw_sync(const struct top_view *view, struct canvas *canvas) {
                  ago(pool, now_us, sync->pull_us),
                  short_number(pool, figures_growth_of_store(&view->pictures, "sync_pulled", "")));
     if (sync->head > sync->cursor)
-        canvas_print_apart(canvas, WARN, "%s behind",
-                           short_number(pool, (double)(sync->head - sync->cursor)));
+        canvas_print_apart(canvas, WARN, "%s behind", short_count(pool, sync->head - sync->cursor));
 }
 
 /* ---- Help ------------------------------------------------------------------------------------ */

@@ -94,8 +94,8 @@ static void put_operation(const struct top_view *view, struct canvas *canvas,
     put_latency(canvas, o, o->p99_ns, c->p99);
     put_latency(canvas, o, o->max_ns, c->max);
     put_spark(view, canvas, o->key, HISTORY_P99, c->p99s, c->p99s_size);
-    canvas_put_before(canvas, style_of((double)o->errors, BAD),
-                      short_number(pool, (double)o->errors), c->errors);
+    canvas_put_before(canvas, style_of((double)o->errors, BAD), short_count(pool, o->errors),
+                      c->errors);
 }
 
 /* An operation and what it is sorted by. The rate is that of the last minute, whatever window is
@@ -338,8 +338,7 @@ static void put_process(const struct top_view *view, struct canvas *canvas,
     canvas_put_before(canvas, PLAIN,
                       short_age(pool, (double)(p->now->at_us - process->since_us) / 1e6), c->up);
     canvas_put_before(canvas, style_of(bytes, PLAIN), short_bytes(pool, bytes), c->cache);
-    canvas_put_before(canvas, style_of((double)errors, BAD), short_number(pool, (double)errors),
-                      c->errors);
+    canvas_put_before(canvas, style_of((double)errors, BAD), short_count(pool, errors), c->errors);
 }
 
 void draw_processes(const struct top_view *view, struct canvas *canvas, size_t rows) {

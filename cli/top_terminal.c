@@ -193,9 +193,10 @@ static int next_key(void) {
     return KEY_NONE;
 }
 
+/* A little more than that: who wakes up too early would draw what is drawn. */
 static struct timespec time_left(double until_s) {
     double left = until_s - terminal_now();
-    left = left > 0 ? left : 0;
+    left = left > 0 ? left + 1e-5 : 0;
     time_t seconds = (time_t)left;
     return (struct timespec){seconds, (long)((left - (double)seconds) * 1e9)};
 }
