@@ -14,6 +14,8 @@
 #define FIRST_INTERVAL_S 0.3
 #define INTERVAL_MIN_S 0.1
 enum { PLAIN_ROWS = 200 };
+/* How far back pictures are kept: LEVELS_S, of the shortest intervals. */
+enum { LEVELS_S = 5, PICTURES = 64 };
 
 struct top {
     struct cli *cli;
@@ -21,9 +23,12 @@ struct top {
     struct top_view view;
     struct history history;
     mneme_sync_status sync;
-    const mneme_metrics *pictures[2]; /* before, now; the view borrows them */
-    double at_s;                      /* when the latest was taken */
-    struct stat file;                 /* the store's, as it was opened */
+    struct taken {
+        const mneme_metrics *picture;
+        double at_s;
+    } taken[PICTURES]; /* the latest first; the view borrows them */
+    size_t taken_count;
+    struct stat file; /* the store's, as it was opened */
     bool is_file;
     mneme_error trouble;
     bool live, ascii;
@@ -47,17 +52,38 @@ static int open_store(struct top *top) {
     return status;
 }
 
+static void release_pictures(struct top *top, size_t kept) {
+    while (top->taken_count > kept)
+        mneme_metrics_release(top->taken[--top->taken_count].picture);
+}
+
 static void forget_pictures(struct top *top) {
-    for (size_t i = 0; i < 2; i++) {
-        mneme_metrics_release(top->pictures[i]);
-        top->pictures[i] = NULL;
-    }
+    release_pictures(top, 0);
     top->view.pictures = (struct pictures){.now = NULL};
+}
+
+/* Put a new picture before the others, and let those go that are too old to be of use. */
+static void keep_picture(struct top *top, const mneme_metrics *picture, double now_s) {
+    release_pictures(top, PICTURES - 1);
+    memmove(&top->taken[1], &top->taken[0], top->taken_count * sizeof top->taken[0]);
+    top->taken[0] = (struct taken){picture, now_s};
+    top->taken_count++;
+    size_t oldest = top->taken_count > 1 ? 1 : 0;
+    while (oldest + 1 < top->taken_count && now_s - top->taken[oldest].at_s < LEVELS_S)
+        oldest++;
+    release_pictures(top, oldest + 1);
+    top->view.pictures = (struct pictures){
+        .now = picture,
+        .before = oldest > 0 ? top->taken[1].picture : NULL,
+        .earlier = oldest > 0 ? top->taken[oldest].picture : NULL,
+        .seconds = oldest > 0 ? now_s - top->taken[1].at_s : 0,
+        .earlier_seconds = now_s - top->taken[oldest].at_s,
+    };
 }
 
 /* Where the file of the store lies; NULL: it has none. */
 static const char *file_path(const struct top *top) {
-    const mneme_metrics *now = top->pictures[1];
+    const mneme_metrics *now = top->view.pictures.now;
     if (now == NULL || url_is_of_a_server(top->url) || strcmp(top->url, "mem:") == 0)
         return NULL;
     return now->store;
@@ -90,13 +116,13 @@ static int reopen(struct top *top) {
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
 
-static void keep_history(struct top *top, double begin_s) {
+static void keep_history(struct top *top) {
     struct pool pool = {NULL};
     const struct pictures *p = &top->view.pictures;
     size_t count;
     if (p->before == NULL)
         return;
-    history_begin(&top->history, begin_s, top->at_s);
+    history_begin(&top->history, top->taken[1].at_s, top->taken[0].at_s);
     const struct top_operation *list = figures_operations(p, TOP_NOW, &pool, &count);
     for (size_t i = 0; i < count; i++)
         history_add(&top->history, list[i].key, list[i].count, list[i].p99_ns);
@@ -126,14 +152,9 @@ static int take_picture(struct top *top) {
     int status = mneme_metrics_read(cli->store, &picture, &cli->error);
     if (status != 0)
         return status;
-    double before_s = top->at_s;
-    mneme_metrics_release(top->pictures[0]);
-    top->pictures[0] = top->pictures[1];
-    top->pictures[1] = picture;
-    top->at_s = terminal_now();
-    top->view.pictures = (struct pictures){top->pictures[0], picture, top->at_s - before_s};
+    keep_picture(top, picture, terminal_now());
     top->view.store = picture->store[0] != '\0' ? picture->store : top->url;
-    keep_history(top, before_s);
+    keep_history(top);
     read_sync(top);
     file_is_there(top);
     return 0;

@@ -247,17 +247,17 @@ double figures_of_others(const struct pictures *p, const char *name, const char 
 
 double figures_growth_of_others(const struct pictures *p, const char *name, const char *unit,
                                 const char *label) {
-    if (p->before == NULL || p->seconds <= 0)
+    if (p->earlier == NULL || p->earlier_seconds <= 0)
         return 0;
     return not_below_zero(of_others(p->now, name, unit, label) -
-                          of_others(p->before, name, unit, label)) /
-           p->seconds;
+                          of_others(p->earlier, name, unit, label)) /
+           p->earlier_seconds;
 }
 
 double figures_growth_of_store(const struct pictures *p, const char *name, const char *unit) {
-    if (p->before == NULL || p->seconds <= 0)
+    if (p->earlier == NULL || p->earlier_seconds <= 0)
         return 0;
     return not_below_zero(figures_of_process(&p->now->total, name, unit, "") -
-                          figures_of_process(&p->before->total, name, unit, "")) /
-           p->seconds;
+                          figures_of_process(&p->earlier->total, name, unit, "")) /
+           p->earlier_seconds;
 }

@@ -12,10 +12,14 @@
 #include "mneme/mneme.h"
 #include "pool.h"
 
-/* Two pictures and the time between; `before` NULL: there is only one, and no rates. */
+/*
+ * Two pictures and the time between; `before` NULL: there is only one, and no rates. Processes tell
+ * their levels from time to time only, so the growth of a level is reckoned from a picture that is
+ * some seconds older; `earlier` may be `before`.
+ */
 struct pictures {
-    const mneme_metrics *before, *now;
-    double seconds;
+    const mneme_metrics *before, *now, *earlier;
+    double seconds, earlier_seconds;
 };
 
 enum top_window { TOP_NOW, TOP_MINUTE, TOP_HOUR, TOP_WINDOWS };
