@@ -31,8 +31,8 @@ static const char *const examples[] = {"mneme bench store", "mneme bench codec -
                                        "mneme bench --help", NULL};
 const struct command bench_command = {
     .name = "bench",
-    .arguments = "store|codec|import|cache|remote|sync|metrics|targets|soak|report|generate [--json] "
-                 "[--long]",
+    .arguments = "store|codec|import|cache|remote|sync|metrics|targets|soak|report|generate "
+                 "[--json] [--long]",
     .summary = "measure speed and size against references",
     .own_help = bench_usage,
     .examples = examples,
