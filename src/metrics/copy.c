@@ -88,7 +88,7 @@ int segment_copy_mapped(struct segment_copy *copy, const struct segment *segment
     for (int i = 0; i < EPOCH_TRIES; i++) {
         uint64_t before = atomic_load(&head->epoch);
         copy_words((uint64_t *)(void *)copy->head, head, copy->size / sizeof(uint64_t));
-        atomic_thread_fence(memory_order_acquire);
+        FULL_BARRIER();
         if (atomic_load(&head->epoch) == before && before % 2 == 0)
             break;
     }

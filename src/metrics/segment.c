@@ -97,7 +97,7 @@ static void fill_head(struct segment_head *head, bool shared) {
 }
 
 static int open_head(int fd, bool fresh, struct segment_head **out, mneme_error *error) {
-    struct segment_head *head;
+    struct segment_head *head = NULL;
     struct stat st;
     if (fd >= 0 && fresh)
         TRY(make_room(fd, GROW_BLOCKS, error));
