@@ -139,7 +139,8 @@ void canvas_to(struct canvas *canvas, size_t column) {
 
 void canvas_gap(struct canvas *canvas) { put_spaces(canvas, 2); }
 
-static void print(struct canvas *canvas, enum style style, const char *format, va_list arguments) {
+__attribute__((format(printf, 3, 0))) static void print(struct canvas *canvas, enum style style,
+                                                        const char *format, va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
     canvas_put(canvas, style, text);

@@ -157,17 +157,6 @@ struct top_operation *figures_operations(const struct pictures *p, enum top_wind
     return list;
 }
 
-double figures_hit_ratio(const mneme_metrics *picture, mneme_window window) {
-    const mneme_process *self = figures_self(picture);
-    double sums[2] = {0};
-    static const char *const names[2] = {"hit", "load"};
-    for (size_t i = 0; i < 2; i++)
-        sums[i] =
-            (double)difference(count_in(find_operation(&picture->total, "cache", names[i]), window),
-                               count_in(find_operation(self, "cache", names[i]), window));
-    return sums[0] + sums[1] > 0 ? sums[0] / (sums[0] + sums[1]) : -1;
-}
-
 /* ---- Processes ------------------------------------------------------------------------------- */
 
 static uint64_t calls_of(const mneme_process *process) {

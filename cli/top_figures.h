@@ -59,9 +59,6 @@ double figures_growth_of_others(const struct pictures *pictures, const char *nam
                                 const char *label);
 double figures_growth_of_store(const struct pictures *pictures, const char *name, const char *unit);
 
-/* Others' share of `hits` in an operation's window: cache.hit against cache.load. -1: neither. */
-double figures_hit_ratio(const mneme_metrics *picture, mneme_window window);
-
 /* The process that looks; NULL: it does not measure. */
 const mneme_process *figures_self(const mneme_metrics *picture);
 

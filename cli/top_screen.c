@@ -223,7 +223,7 @@ static void draw_help(struct canvas *canvas) {
         "Times are at most 6.25 % above the true ones; - : none was timed.",
         "Sparklines are of the last minute, each up to its own greatest; . is 0.",
         "Errors are those of the last minute, or of the hour.",
-        "Cache hits are of now, and of the lives of the processes.",
+        "Cache hits are of now, and of the last hour.",
         "Rates of caches, the remote and sync are of the last 5 seconds.",
         "What this program does itself is left out; of the last minute and hour,",
         "latencies of what it does, too (stats), have its own.",

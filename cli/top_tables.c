@@ -149,7 +149,7 @@ void draw_operations(const struct top_view *view, struct canvas *canvas, size_t 
 static const char *const cache_names[] = {"episodes", "patterns", "queries", NULL};
 
 struct cache_figures {
-    double lookups, hits, life, bytes, limit, evictions; /* of these, ratios: hits, life */
+    double lookups, hits, hour, bytes, limit, evictions; /* of these, ratios: hits, hour */
 };
 
 static double growth(const struct top_view *view, const char *name, const char *cache) {
@@ -163,7 +163,7 @@ static double level(const struct top_view *view, const char *name, const char *u
 
 /* One cache's, or those of all (NULL). */
 static struct cache_figures cache_figures(const struct top_view *view, const char *only) {
-    double hits = 0, misses = 0, life_hits = 0, life_misses = 0;
+    double hits = 0, misses = 0, hour_hits = 0, hour_lookups = 0;
     struct cache_figures f = {0};
     for (size_t i = 0; cache_names[i] != NULL; i++) {
         const char *name = cache_names[i];
@@ -171,22 +171,23 @@ static struct cache_figures cache_figures(const struct top_view *view, const cha
             continue;
         hits += growth(view, "cache_hits", name);
         misses += growth(view, "cache_misses", name);
-        life_hits += level(view, "cache_hits", "", name);
-        life_misses += level(view, "cache_misses", "", name);
+        hour_hits += level(view, "cache_hour_hits", "", name);
+        hour_lookups += level(view, "cache_hour_lookups", "", name);
         f.bytes += level(view, "cache", "bytes", name);
         f.limit += level(view, "cache_limit", "bytes", name);
-        f.evictions += growth(view, "cache_evictions", name);
+        f.evictions += growth(view, "cache_evictions_by_bytes", name) +
+                       growth(view, "cache_evictions_by_entries", name);
     }
     f.lookups = hits + misses;
     f.hits = f.lookups > 0 ? hits / f.lookups : -1;
-    f.life = life_hits + life_misses > 0 ? life_hits / (life_hits + life_misses) : -1;
+    f.hour = hour_lookups > 0 ? hour_hits / hour_lookups : -1;
     return f;
 }
 
 enum {
     CACHE_LOOKUPS = 21, /* where columns end; the bar begins */
     CACHE_HITS = 30,
-    CACHE_LIFE = 38,
+    CACHE_HOUR = 38,
     CACHE_BAR = 39,
     CACHE_USE = 20,       /* "999.9 KiB of 64.0 MiB" */
     CACHE_EVICTIONS = 12, /* and the space before */
@@ -215,37 +216,16 @@ static void put_use(struct canvas *canvas, const struct cache_figures *f) {
         canvas_print(canvas, style_of(f->bytes, PLAIN), "%.0f %%", part * 100);
 }
 
-static void put_cache_ratios(struct canvas *canvas, const char *name,
-                             const struct cache_figures *f) {
+static void put_cache(struct canvas *canvas, const char *name, const struct cache_figures *f) {
     struct pool *pool = canvas->pool;
     canvas_put(canvas, style_of(f->lookups, PLAIN), name);
     canvas_put_before(canvas, style_of(f->lookups, BOLD), short_number(pool, f->lookups),
                       CACHE_LOOKUPS);
     canvas_put_before(canvas, style_of(f->hits, PLAIN), short_ratio(pool, f->hits), CACHE_HITS);
-    canvas_put_before(canvas, style_of(f->life, PLAIN), short_ratio(pool, f->life), CACHE_LIFE);
-}
-
-static void put_evictions(struct canvas *canvas, const struct cache_figures *f) {
-    canvas_put_before(canvas, style_of(f->evictions, WARN),
-                      short_number(canvas->pool, f->evictions), cache_columns(canvas));
-}
-
-static void put_cache(struct canvas *canvas, const char *name, const struct cache_figures *f) {
-    put_cache_ratios(canvas, name, f);
+    canvas_put_before(canvas, style_of(f->hour, PLAIN), short_ratio(pool, f->hour), CACHE_HOUR);
     put_use(canvas, f);
-    put_evictions(canvas, f);
-}
-
-/* The recorder has counts of the last hour for the caches as a whole only. */
-static void put_all_caches(const struct top_view *view, struct canvas *canvas) {
-    struct cache_figures all = cache_figures(view, NULL);
-    double hour = figures_hit_ratio(view->pictures.now, MNEME_WINDOW_HOUR);
-    put_cache_ratios(canvas, "all", &all);
-    canvas_to(canvas, CACHE_BAR);
-    canvas_print(canvas, style_of(hour, PLAIN),
-                 canvas->columns >= 72 ? "%s of the last hour" : "1h %s",
-                 short_ratio(canvas->pool, hour));
-    put_evictions(canvas, &all);
+    canvas_put_before(canvas, style_of(f->evictions, WARN), short_number(pool, f->evictions),
+                      cache_columns(canvas));
 }
 
 void draw_caches(const struct top_view *view, struct canvas *canvas, size_t rows) {
@@ -254,7 +234,7 @@ void draw_caches(const struct top_view *view, struct canvas *canvas, size_t rows
     canvas_put(canvas, BOLD, "CACHE");
     canvas_put_before(canvas, BOLD, "lookups/s", CACHE_LOOKUPS);
     canvas_put_before(canvas, BOLD, "hits now", CACHE_HITS);
-    canvas_put_before(canvas, BOLD, "life", CACHE_LIFE);
+    canvas_put_before(canvas, BOLD, "1 h", CACHE_HOUR);
     canvas_to(canvas, CACHE_BAR);
     canvas_print(canvas, BOLD, "%s", canvas->columns >= 72 ? "bytes of limit" : "full");
     canvas_put_before(canvas, BOLD, "evicted/s", cache_columns(canvas));
@@ -262,8 +242,9 @@ void draw_caches(const struct top_view *view, struct canvas *canvas, size_t rows
         struct cache_figures f = cache_figures(view, cache_names[i]);
         put_cache(canvas, cache_names[i], &f);
     }
+    struct cache_figures all = cache_figures(view, NULL);
     if (canvas_line(canvas))
-        put_all_caches(view, canvas);
+        put_cache(canvas, "all", &all);
 }
 
 /* ---- Processes ------------------------------------------------------------------------------- */
