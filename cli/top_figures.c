@@ -180,6 +180,14 @@ uint64_t figures_calls(const struct pictures *p, const mneme_process *process) {
     return difference(calls_of(process), calls_of(find_process(p->before, process->pid)));
 }
 
+uint64_t figures_calls_of_others(const struct pictures *p) {
+    const mneme_process *self = figures_self(p->now);
+    if (p->before == NULL)
+        return 0;
+    uint64_t all = difference(calls_of(&p->now->total), calls_of(&p->before->total));
+    return difference(all, self != NULL ? figures_calls(p, self) : 0);
+}
+
 uint64_t figures_call_errors(const mneme_process *process) {
     uint64_t sum = 0;
     for (size_t i = 0; i < process->operation_count; i++)

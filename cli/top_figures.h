@@ -42,6 +42,8 @@ struct top_operation *figures_operations(const struct pictures *pictures, enum t
  * before, and how many of its calls of the last minute failed. */
 uint64_t figures_calls(const struct pictures *pictures, const mneme_process *process);
 uint64_t figures_call_errors(const mneme_process *process);
+/* The calls of all others, of those that have ended, too. */
+uint64_t figures_calls_of_others(const struct pictures *pictures);
 
 /* Whether another process, or anyone, tells a level of that name. */
 bool figures_has(const struct pictures *pictures, const char *name);

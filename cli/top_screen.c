@@ -54,11 +54,7 @@ static double oldest_s(const mneme_metrics *now) {
 }
 
 static double call_rate(const struct pictures *p) {
-    uint64_t calls = 0;
-    for (size_t i = 0; i < p->now->process_count; i++)
-        if (!p->now->processes[i].self)
-            calls += figures_calls(p, &p->now->processes[i]);
-    return p->seconds > 0 ? (double)calls / p->seconds : 0;
+    return p->seconds > 0 ? (double)figures_calls_of_others(p) / p->seconds : 0;
 }
 
 /* A fact is told as a whole or, for want of room, not at all. */

@@ -128,6 +128,20 @@ static void top_figures__are_of_what_others_did_between(void **state) {
     pool_free(&pool);
 }
 
+/* What a process did that has ended is in the total, and in no process. */
+static void top_figures__calls_of_others_have_those_of_the_ended(void **state) {
+    (void)state;
+    assert_int_equal(figures_calls_of_others(&pictures), 100);
+    struct pictures alone = pictures;
+    struct mneme_metrics ended = now;
+    ended.processes = &processes_now[1]; /* only the one that looks is still there */
+    ended.process_count = 1;
+    alone.now = &ended;
+    assert_int_equal(figures_calls_of_others(&alone), 100);
+    alone.before = NULL;
+    assert_int_equal(figures_calls_of_others(&alone), 0);
+}
+
 static void top_figures__of_a_window_are_the_recorders(void **state) {
     (void)state;
     struct pool pool = {NULL};
@@ -232,6 +246,7 @@ static void top_canvas__numbers_are_short(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(top_figures__are_of_what_others_did_between),
+        cmocka_unit_test(top_figures__calls_of_others_have_those_of_the_ended),
         cmocka_unit_test(top_figures__of_a_window_are_the_recorders),
         cmocka_unit_test(top_figures__without_a_picture_before_have_no_rates),
         cmocka_unit_test(top_figures__of_counts_that_fell_are_zero),
