@@ -171,6 +171,7 @@ static int handle_open(mneme *m, const struct url *url, mneme_error *error) {
     TRY(caches_open(m, error));
     TRY(dictionaries_create(m, &m->dictionaries, error));
     TRY(syncer_open(m, error));
+    levels_tell(m, false); /* so that one that does nothing yet is seen, too */
     forget_texts(&m->options);
     return syncer_start(m->syncer, error);
 }

@@ -202,6 +202,22 @@ static void no_metrics__measures_nothing_and_sees_others(void **state) {
     store_close_ok(off);
 }
 
+static void levels__of_one_that_is_idle_are_there(void **state) {
+    struct home *home = *state;
+    mneme_options options = quiet_options();
+    mneme *off;
+    mneme_error error;
+    mneme *idle = store_open_quiet(home->path);
+    options.no_metrics = true;
+    OK(mneme_open(home->path, &options, &off, &error), &error);
+    const mneme_metrics *metrics = picture(off);
+    assert_int_equal(metrics->process_count, 1);
+    assert_int_equal((int)level_of(&metrics->processes[0], "cache_entries", "episodes"), 0);
+    mneme_metrics_release(metrics);
+    store_close_ok(off);
+    store_close_ok(idle);
+}
+
 static void stores_in_memory__are_alone(void **state) {
     (void)state;
     mneme *m = store_open_quiet("mem:");
@@ -290,6 +306,7 @@ int main(void) {
         CASE(queries__are_told_by_form_without_values),
         CASE(slow__are_those_above_the_threshold),
         CASE(no_metrics__measures_nothing_and_sees_others),
+        CASE(levels__of_one_that_is_idle_are_there),
         CASE(stores_in_memory__are_alone),
         CASE(read__refuses_what_is_wrong),
         CASE(total__has_what_processes_did_that_are_gone),
