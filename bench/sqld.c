@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,7 +275,30 @@ static int wait_until_healthy(struct sqld *server, mneme_error *error) {
 
 /* ---- Start and stop ----------------------------------------------------------------------- */
 
+/*
+ * sqld writes what it counts for a database to a file, and "null" when the database is gone by
+ * then, as it may be while the server ends; started with such a file, it answers all requests with
+ * status 500 ("invalid type: null, expected struct Stats"). Nobody needs the counts.
+ */
+static void remove_null_counts(const struct sqld *server) {
+    char pattern[SQLD_PATH_MAX + 32], text[8];
+    glob_t files;
+    snprintf(pattern, sizeof pattern, "%s/data/dbs/*/stats.json", server->directory);
+    if (glob(pattern, 0, NULL, &files) != 0)
+        return;
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        int fd = open(files.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+        ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text);
+        if (size >= 4 && memcmp(text, "null", 4) == 0)
+            (void)unlink(files.gl_pathv[i]);
+        if (fd >= 0)
+            close(fd);
+    }
+    globfree(&files);
+}
+
 static int run(struct sqld *server, mneme_error *error) {
+    remove_null_counts(server);
     TRY(process_start(server, error));
     int status = wait_until_healthy(server, error);
     if (status) {

@@ -76,6 +76,23 @@ static void sqld_restart__keeps_port_and_data(void **state) {
     run(&server, "SELECT group_concat(a) FROM t", "\"7,8\"");
 }
 
+/* What the server itself leaves now and then when it ends, and could not be started with. */
+static void sqld_restart__does_without_counts_that_are_null(void **state) {
+    (void)state;
+    AUTO_SQLD struct sqld server = {.pid = 0};
+    mneme_error error;
+    char path[SQLD_PATH_MAX + 64];
+    start(NULL, &server);
+    run(&server, "CREATE TABLE t(a)", "\"ok\"");
+    sqld_kill(&server);
+    snprintf(path, sizeof path, "%s/data/dbs/default/stats.json", server.directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("null", file) >= 0 && fclose(file) == 0);
+    OK(sqld_restart(&server, &error), &error);
+    run(&server, "SELECT count(*) + 41 FROM t", "\"41\"");
+}
+
 static void sqld_start__takes_a_directory_and_leaves_it(void **state) {
     const struct home *home = *state;
     const struct sqld_options options = {.directory = home->directory};
@@ -192,6 +209,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sqld_start__gives_a_healthy_server_that_stop_removes),
         cmocka_unit_test(sqld_restart__keeps_port_and_data),
+        cmocka_unit_test(sqld_restart__does_without_counts_that_are_null),
         cmocka_unit_test_setup_teardown(sqld_start__takes_a_directory_and_leaves_it, home_setup,
                                         home_teardown),
         cmocka_unit_test(sqld_start__passes_arguments_on),
