@@ -212,7 +212,7 @@ static void levels__of_one_that_is_idle_are_there(void **state) {
     OK(mneme_open(home->path, &options, &off, &error), &error);
     const mneme_metrics *metrics = picture(off);
     assert_int_equal(metrics->process_count, 1);
-    assert_int_equal((int)level_of(&metrics->processes[0], "cache_entries", "episodes"), 0);
+    assert_int_equal((int)level_of(&metrics->processes[0], "queue_groups", ""), 0);
     mneme_metrics_release(metrics);
     store_close_ok(off);
     store_close_ok(idle);
