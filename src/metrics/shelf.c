@@ -203,13 +203,15 @@ static uint64_t name_hash(const char *name) {
 /* `ended` as a segment; one that is empty, or of another version, is made anew. */
 static int open_ended(int fd, struct segment *out) {
     struct stat st;
-    int again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (again < 0 || fstat(again, &st))
+    if (fstat(fd, &st))
         return MNEME_IO;
-    if (st.st_size && segment_open(out, again, false, NULL) == 0)
+    int again = st.st_size ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (again >= 0 && segment_open(out, again, false, NULL) == 0)
         return 0;
-    again = st.st_size ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : again;
-    return again < 0 || ftruncate(again, 0) ? MNEME_IO : segment_open(out, again, true, NULL);
+    if (ftruncate(fd, 0))
+        return MNEME_IO;
+    again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return again < 0 ? MNEME_IO : segment_open(out, again, true, NULL);
 }
 
 static void add_to_ended(const struct hold *hold, const char *name,
