@@ -17,7 +17,7 @@
  * Counting takes no lock, makes no call, and allocates nothing, but for the first time that an
  * operation happens, or takes so long, and once in ten seconds, when a thread moves the windows on.
  * Nothing is lost when threads count at once; the counts of operations that are sampled
- * lack the last of each thread: 95 hits of a cache, 23 gets of a store, at most.
+ * lack the last of each thread, at most 95 of each of them.
  *
  * Ownership. Who opens a meter closes it, when nobody counts any more.
  * Threads. Any thread may call anything but open and close. A child after fork() must not touch its

@@ -9,7 +9,7 @@
 #ifndef MNEME_METRICS_OPERATIONS_H
 #define MNEME_METRICS_OPERATIONS_H
 
-enum { METER_HIT_SAMPLE = 64, METER_GET_SAMPLE = 16 };
+enum { METER_HIT_SAMPLE = 64, METER_GET_SAMPLE = 64 };
 
 #define METER_OPERATION_TABLE(X)                                                                   \
     X(API_PUT, "api", "put", "upsert_memory", 1)                                                   \
