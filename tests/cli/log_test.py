@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cli_case import BINARY, CliCase
@@ -114,10 +115,13 @@ class Options(LogCase):
 
 # What else is printed for those who operate a store: it is searched like the log.
 OUTPUTS = [["stats"], ["--json", "stats"], ["config", "show", "--origin"], ["doctor"],
-           ["--json", "doctor"], ["sync", "status"], ["--json", "sync", "status"], ["verify"]]
+           ["--json", "doctor"], ["sync", "status"], ["--json", "sync", "status"], ["verify"],
+           ["stats", "--each"], ["stats", "queries"], ["--json", "stats", "queries"],
+           ["stats", "--format", "openmetrics"], ["stats", "--format", "prometheus", "--each"],
+           ["stats", "slow"], ["top"]]
 
-# Commands on whose standard output a record may be seen.
-SHOWING = {"show", "list", "query", "export"}
+# Commands on whose standard output a record may be seen; slow operations with what they asked for.
+SHOWING = {"show", "list", "query", "export", "slow"}
 
 SECRET = "canary-SECRET-"
 CONTENT = "canary-content-"
@@ -145,7 +149,8 @@ class Canaries(LogCase, SqldCase):
         self.seen = set()
         self.made = 0
         self.environment.update(MNEME_LOG="trace", MNEME_LOG_FORMAT=self.log_format,
-                                MNEME_REMOTE_ATTEMPTS="2", MNEME_REMOTE_TIMEOUT_MS="2000")
+                                MNEME_REMOTE_ATTEMPTS="2", MNEME_REMOTE_TIMEOUT_MS="2000",
+                                MNEME_SLOW_MS="1")
 
     def dead_url(self):
         port = Port()
@@ -190,9 +195,36 @@ class Canaries(LogCase, SqldCase):
         self.good("heuristic", "put", "--condition", c(), "--action", c(), "--confidence", "0.5")
         return number
 
+    def hold(self):
+        """Serve the metrics of the store, so that what others do is seen for as long as it runs."""
+        serve = subprocess.Popen([BINARY, "metrics", "serve", "--listen", "127.0.0.1:0"],
+                                 cwd=self.directory, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                 env=self.environment)
+        said = ""
+        while "serving " not in said:
+            line = serve.stderr.readline()
+            self.assertTrue(line, said)
+            said += line
+        return serve, said
+
+    def let_go(self, serve, said):
+        """What it exposed is full of what was done, and of no secret, and of no content."""
+        url = re.search(r"serving (http://\S+)", said)[1]
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            exposed = answer.read().decode()
+        serve.send_signal(signal.SIGTERM)
+        said += serve.communicate(timeout=60)[1]
+        self.assertEqual(serve.returncode, 0, said)
+        self.assertIn('operation="episode_start"', exposed)
+        for canary in (*self.secrets, CONTENT):
+            self.assertNotIn(canary, exposed)
+            self.assertNotIn(canary, said)
+
     def work(self, *arguments, **options):
         """Use a store in every way."""
         self.good("init")
+        holder = self.hold()
         number = self.write_all_kinds()
         for command in (["query"], ["query", "--meta", f"key={self.content()}"],
                         ["pattern", "list"], ["episode", "show", number],
@@ -208,6 +240,7 @@ class Canaries(LogCase, SqldCase):
             self.mneme(*command)
         self.good("episode", "delete", number)
         self.assertEqual(self.mneme("episode", "show", number).code, 3)
+        self.let_go(*holder)
 
     def test_files(self):
         for store in (self.directory / "a.mdb", "file:b.db"):
