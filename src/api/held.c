@@ -88,7 +88,7 @@ static int acquire_held(mneme *m, mneme_kind kind, const mneme_id *id, const mne
 /* All but a hit, counted by itself. */
 static int acquire_slowly(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
                           mneme_error *error) {
-    meter_take_back(&meter_hits);
+    meter_hit_take_back();
     uint64_t begun = measure_begin(m);
     int status = API_CALL("mneme_acquire", acquire_held(m, kind, id, out, error));
     struct subject what = {kind, id, 1, NULL};
@@ -99,7 +99,7 @@ static int acquire_slowly(mneme *m, mneme_kind kind, const mneme_id *id, const m
 static int acquire_absent(mneme *m, struct pin_slot *slot, mneme_kind kind, const mneme_id *id,
                           mneme_error *error) {
     pin_clear(slot);
-    meter_take_back(&meter_hits);
+    meter_hit_take_back();
     uint64_t begun = measure_begin(m);
     return measure_end(m, METER_API_ACQUIRE, begun, cached_not_found(kind, id, error), NULL);
 }
@@ -121,7 +121,7 @@ static int acquire_timed(mneme *m, mneme_kind kind, const mneme_id *id, const mn
 int mneme_acquire(mneme *m, mneme_kind kind, const mneme_id *id, const mneme_record **out,
                   mneme_error *error) {
     bool ready = m && id && out && m->cached && m->generation == process_generation_again();
-    if (meter_is_due(&meter_hits) && ready)
+    if (meter_hit_is_due() && ready)
         return acquire_timed(m, kind, id, out, error);
     struct pin_slot *slot = LIKELY(ready) ? cached_acquire_slot(m->cached, kind, id) : NULL;
     if (UNLIKELY(!slot))

@@ -85,10 +85,10 @@ extern THREAD_LOCAL struct meter_sampler meter_gets; /* of stores in memory: MET
 
 /* Whether the next is to be timed: at uneven distances, so that no rhythm of the caller is in step
  * with it. What turns out to be something else is taken back, and counted for itself. */
-static inline bool meter_is_due(struct meter_sampler *sampler) {
-    return UNLIKELY(sampler->left-- == 0);
-}
-static inline void meter_take_back(struct meter_sampler *sampler) { sampler->left++; }
+static inline bool meter_hit_is_due(void) { return UNLIKELY(meter_hits.left-- == 0); }
+static inline void meter_hit_take_back(void) { meter_hits.left++; }
+static inline bool meter_get_is_due(void) { return UNLIKELY(meter_gets.left-- == 0); }
+static inline void meter_get_take_back(void) { meter_gets.left++; }
 
 /* A hit that was due, begun at meter_begin, has ended: it stands for all since the last, as an
  * acquire, too. Returns as meter_end. */

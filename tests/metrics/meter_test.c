@@ -109,11 +109,11 @@ static void hits__stand_for_those_that_were_let_go_by(void **state) {
     mneme_metrics metrics;
     mneme_error error;
     for (int i = 0; i < HITS; i++) {
-        if (meter_is_due(&meter_hits))
+        if (meter_hit_is_due())
             (void)meter_hit_end(meter, meter_begin(meter));
         if (i % 3 == 0) { /* and a miss, which counts for itself */
-            bool due = meter_is_due(&meter_hits);
-            meter_take_back(&meter_hits);
+            bool due = meter_hit_is_due();
+            meter_hit_take_back();
             (void)due;
         }
     }

@@ -83,11 +83,11 @@ static void tell_get(struct metered *m, uint64_t begun, int status, const struct
 /* Of a store in memory a get takes a microsecond, and timing one a twentieth of that. */
 static int get_sampled(struct metered *m, const struct record_name *names, size_t count,
                        struct record_set *out, size_t *found, mneme_error *error) {
-    bool due = meter_is_due(&meter_gets);
+    bool due = meter_get_is_due();
     uint64_t begun = due ? meter_begin(m->meter) : 0;
     int status = below_of(m)->get(m->below, names, count, out, found, error);
     if (UNLIKELY(status != 0)) {
-        meter_take_back(&meter_gets);
+        meter_get_take_back();
         meter_failed(m->meter, m->first + GET, status);
     } else if (due && meter_get_end(m->meter, m->first + GET, begun) & METER_SLOW) {
         tell_get(m, begun, status, names, count);
